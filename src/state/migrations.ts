@@ -1,0 +1,30 @@
+/**
+ * The schema's history, oldest first; `PRAGMA user_version` counts the steps a database has had.
+ * A step that has been released is never edited: a change is a new step at the end.
+ */
+export const migrations: readonly string[] = [
+  `
+  -- facts about the agent's last run, such as the boot it belonged to
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+  -- one JSON record a row; the owner folder defines and checks the body
+  CREATE TABLE sandboxes  (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+  CREATE TABLE containers (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+  CREATE TABLE images     (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+  CREATE TABLE snapshots  (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+  CREATE TABLE ingests    (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+  CREATE TABLE vpcs       (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+  CREATE TABLE enis       (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+
+  -- the last line of defence against one address for two pods, whatever the allocator believes
+  CREATE TABLE addresses (
+    vswitch TEXT NOT NULL,
+    address TEXT NOT NULL,
+    eni     TEXT NOT NULL,
+    state   TEXT NOT NULL CHECK (state IN ('used', 'cooling')),
+    free_at INTEGER,
+    PRIMARY KEY (vswitch, address)
+  ) STRICT;
+  CREATE INDEX addresses_by_eni ON addresses (eni);
+  `,
+];
