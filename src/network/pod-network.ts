@@ -1,0 +1,15 @@
+/** What a pod's one interface got; data only, stored with the sandbox and shown to callers. */
+export interface PodNetwork {
+  readonly eniId: string;
+  readonly vpcId: string;
+  readonly vswitchId: string;
+  /** "00:16:3e:xx:xx:xx" */
+  readonly mac: string;
+  /** Name inside the pod, "eth0". */
+  readonly interfaceName: string;
+  readonly ipv4: string;
+  readonly ipv4PrefixLength: number;
+  readonly ipv4Gateway: string;
+  readonly ipv6: string | undefined;
+  readonly ipv6PrefixLength: number | undefined;
+}

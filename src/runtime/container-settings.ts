@@ -1,0 +1,76 @@
+import type { Int64 } from "../common/int64.ts";
+
+/** What a caller asks of one container, decoded and checked; the planner turns it into an OCI runtime spec. */
+export interface ContainerSettings {
+  /** Replaces the image's entrypoint when not empty. */
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  /** Empty: the image's. */
+  readonly workingDir: string;
+  readonly envs: readonly { readonly name: string; readonly value: string }[];
+  readonly mounts: readonly BindMount[];
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly stdinOnce: boolean;
+  readonly security: SecurityContext;
+  readonly resources: Resources;
+}
+
+/** A host path in the container. */
+export interface BindMount {
+  readonly hostPath: string;
+  readonly containerPath: string;
+  readonly readonly: boolean;
+  readonly propagation: "private" | "host-to-container" | "bidirectional";
+}
+
+export interface SecurityContext {
+  readonly user: UserRequest;
+  readonly privileged: boolean;
+  readonly readonlyRootfs: boolean;
+  readonly noNewPrivileges: boolean;
+  readonly capabilities: CapabilityRequest;
+  /** undefined: the runtime's defaults; an empty list: none. */
+  readonly maskedPaths: readonly string[] | undefined;
+  /** undefined: the runtime's defaults; an empty list: none. */
+  readonly readonlyPaths: readonly string[] | undefined;
+  readonly pid: PidNamespace;
+}
+
+/** Which PID namespace a container joins. */
+export type PidNamespace =
+  | { readonly kind: "pod" }
+  | { readonly kind: "container" }
+  | { readonly kind: "node" }
+  | { readonly kind: "target"; readonly containerId: string };
+
+/** The user a process runs as; `username` wins over `uid`, both over the image's USER. */
+export interface UserRequest {
+  readonly uid?: number;
+  readonly username?: string;
+  readonly gid?: number;
+  readonly supplementalGroups: readonly number[];
+  readonly supplementalGroupsPolicy: "merge" | "strict";
+}
+
+/** Names as "CAP_NET_ADMIN" or "ALL", upper case. */
+export interface CapabilityRequest {
+  readonly add: readonly string[];
+  readonly drop: readonly string[];
+}
+
+/** Limits; an absent field is unlimited or the kernel's default. */
+export interface Resources {
+  readonly cpuPeriodMicros?: Int64;
+  readonly cpuQuotaMicros?: Int64;
+  readonly cpuShares?: Int64;
+  readonly memoryLimitBytes?: Int64;
+  readonly memorySwapLimitBytes?: Int64;
+  readonly oomScoreAdj: number;
+  /** cpuset list such as "0-1,3". */
+  readonly cpusetCpus?: string;
+  readonly cpusetMems?: string;
+  readonly hugepageLimits: readonly { readonly pageSize: string; readonly limitBytes: Int64 }[];
+  /** cgroup v2 files by name. */
+  readonly unified: Readonly<Record<string, string>>;
+}

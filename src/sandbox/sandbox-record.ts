@@ -1,0 +1,31 @@
+import type { SandboxId } from "../common/ids.ts";
+import type { PodNetwork } from "../network/pod-network.ts";
+import type { SandboxSpec } from "./sandbox-spec.ts";
+
+/**
+ * ```
+ *              network up, files written            StopPodSandbox, shim or boot lost
+ *  creating ───────────────────────────► ready ────────────────────────────────────► notReady
+ *      │                                                                                 │
+ *      └── failed and undone: record gone        RemovePodSandbox: ► removing ► record gone
+ * ```
+ * `creating` and `removing` are never shown to callers as READY; recovery finishes or undoes them.
+ */
+export type SandboxState = "creating" | "ready" | "notReady" | "removing";
+
+/** The durable truth about one pod sandbox. */
+export interface SandboxRecord {
+  readonly id: SandboxId;
+  readonly state: SandboxState;
+  readonly spec: SandboxSpec;
+  /** The handler that serves it, never empty. */
+  readonly handler: string;
+  /** Milliseconds since the epoch, with a fraction; strictly increasing over all sandboxes of an agent. */
+  readonly createdAtMs: number;
+  /** Boot the kernel objects belong to; of another boot, they are gone. */
+  readonly bootId: string;
+  /** Set from the moment addresses are up until the network is detached. */
+  readonly network: PodNetwork | undefined;
+  /** Why it isn't ready, for people. */
+  readonly message: string;
+}

@@ -1,0 +1,44 @@
+import type { Resources } from "../runtime/container-settings.ts";
+
+/** What names a pod sandbox; name, namespace, uid and attempt together are unique among live sandboxes. */
+export interface SandboxMetadata {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  readonly attempt: number;
+}
+
+export interface DnsConfig {
+  readonly servers: readonly string[];
+  readonly searches: readonly string[];
+  readonly options: readonly string[];
+}
+
+/** RunPodSandbox's request, decoded and checked field by field. */
+export interface SandboxSpec {
+  readonly metadata: SandboxMetadata;
+  /** Empty: the sandbox's short id. */
+  readonly hostname: string;
+  /** Absolute, or empty: no container of the pod logs to a file. */
+  readonly logDirectory: string;
+  /** undefined: the host's resolv.conf. */
+  readonly dns: DnsConfig | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Name of a configured handler; empty: the default one. */
+  readonly runtimeHandler: string;
+  /** Absolute cgroup path; empty: the agent's own place. */
+  readonly cgroupParent: string;
+  /** As asked for, to be reported back. */
+  readonly namespaces: SandboxNamespaces;
+  readonly privileged: boolean;
+  readonly overhead: Resources | undefined;
+  readonly resources: Resources | undefined;
+}
+
+/** Namespace modes of the pod. IPC and network are the pod's own; NODE modes are refused before they get here. */
+export interface SandboxNamespaces {
+  readonly network: "pod" | "node";
+  readonly ipc: "pod" | "node";
+  readonly pid: "pod" | "container" | "node";
+}
