@@ -1,0 +1,52 @@
+import { resolveTruncatedId } from "../common/truncated-id.ts";
+import { AgentError } from "../common/errors.ts";
+import type { Log } from "../common/log.ts";
+import type { RecordTable } from "../state/record-table.ts";
+
+/**
+ * Records of one kind: durable in their table, mirrored in memory so that lists and look-ups never touch a disk or a
+ * shim. A put returns after the record is durable.
+ */
+export class RecordStore<Id extends string, Stored extends { readonly id: Id }> {
+  readonly #kind: string;
+  readonly #table: RecordTable<Stored>;
+  readonly #records = new Map<Id, Stored>();
+
+  /** @param kind what an error calls it, such as "container" */
+  constructor(kind: string, table: RecordTable<Stored>, log: Log) {
+    this.#kind = kind;
+    this.#table = table;
+    for (const record of table.list((id, error) => log.error({ kind, id, error }, "record can't be read; left as it is"))) {
+      this.#records.set(record.id, record);
+    }
+  }
+
+  /** The record with this id or unique id prefix, or undefined. @throws AgentError InvalidArgument when ambiguous */
+  find(idOrPrefix: string): Stored | undefined {
+    const id = resolveTruncatedId(this.#kind, idOrPrefix, this.#records.keys());
+    return id === undefined ? undefined : this.#records.get(id);
+  }
+
+  /** @throws AgentError NotFound, or InvalidArgument when the prefix is ambiguous */
+  get(idOrPrefix: string): Stored {
+    const record = this.find(idOrPrefix);
+    if (record !== undefined) return record;
+    throw new AgentError("NotFound", `No ${this.#kind} has the id ${JSON.stringify(idOrPrefix.slice(0, 100))}`);
+  }
+
+  /** All records, oldest first. */
+  list(): readonly Stored[] {
+    return [...this.#records.values()];
+  }
+
+  put(record: Stored): Stored {
+    this.#table.put(record.id, record);
+    this.#records.set(record.id, record);
+    return record;
+  }
+
+  delete(id: Id): void {
+    this.#table.delete(id);
+    this.#records.delete(id);
+  }
+}
