@@ -1,0 +1,19 @@
+// Original file: proto/runtime/v1/api.proto
+
+import type { PodSandboxConfig as _runtime_v1_PodSandboxConfig, PodSandboxConfig__Output as _runtime_v1_PodSandboxConfig__Output } from '../../runtime/v1/PodSandboxConfig.ts';
+
+export interface RunPodSandboxRequest {
+  'config'?: (_runtime_v1_PodSandboxConfig | null);
+  /**
+   * Empty: the default. An unknown name is refused.
+   */
+  'runtime_handler'?: (string);
+}
+
+export interface RunPodSandboxRequest__Output {
+  'config': (_runtime_v1_PodSandboxConfig__Output | null);
+  /**
+   * Empty: the default. An unknown name is refused.
+   */
+  'runtime_handler': (string);
+}
