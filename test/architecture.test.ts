@@ -19,7 +19,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   node: ["generated", "common"],
   generated: [],
 };
-const topLevel = ["main.ts", "config.ts", "config-schema.ts"];
+const topLevel = [
+  "main.ts",
+  "config.ts",
+  "config-schema.ts",
+  "config-default.ts",
+  "config-layers.ts",
+  "config-locate.ts",
+];
 const src = join(import.meta.dirname, "../src");
 const files = globSync("**/*.ts", { cwd: src });
 

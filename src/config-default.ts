@@ -1,0 +1,59 @@
+/**
+ * The configuration of an agent that is told nothing, as a file with comments: `podling config default` prints it, and
+ * every key a configuration leaves out is taken from it, so the two cannot differ.
+ */
+export const defaultConfigText = `instance = "default"                 # prefixes everything this agent owns on the host: netns, links, nft tables, cgroups, loop files
+root  = "/var/lib/podling"           # images, snapshots, pod disks, records
+state = "/run/podling"               # sockets, bundles, fifos
+profile = "eci"                      # "eci": the limits of an elastic container instance; "node": ordinary kubelet pods
+
+[grpc]
+address = "/run/podling/podling.sock" # left out: podling.sock in the state directory
+tcp_address = ""                     # with [grpc.tls] cert, key, client_ca: mutual TLS only (not built yet)
+[streaming]
+address = "127.0.0.1:0"
+[metrics]
+address = "127.0.0.1:9977"           # /metrics /livez /readyz and the status page
+
+[runtime]
+default_handler = "runc"
+[runtime.handlers.runc]
+shim = "containerd-shim-runc-v2"
+binary = "runc"
+[runtime.handlers.crun]
+shim = "containerd-shim-runc-v2"
+binary = "crun"
+
+[images]
+snapshotter = "auto"                 # "overlay"; "auto" chooses overlay until "erofs" is built
+parallel_layers = 0                  # 0: from the cores
+durable = true                       # syncfs before an image is recorded as present
+[registry]
+config_path = "/etc/podling/certs.d" # containerd's hosts.toml layout
+
+[network]
+provider = "local-vpc"               # "cni", "aliyun" (not built yet)
+[[network.vpcs]]
+id = "vpc-default"
+cidr = "10.88.0.0/16"
+ipv6_cidr = "fd00:88::/56"
+nat_gateway = true
+[[network.vswitches]]
+id = "vsw-default"
+vpc = "vpc-default"
+zone = "local-a"
+cidr = "10.88.0.0/20"
+ipv6_cidr = "fd00:88::/64"
+[[network.security_groups]]
+id = "sg-default"
+vpc = "vpc-default"
+# rules = [{ direction = "ingress", policy = "accept", protocol = "tcp", ports = "1-65535", source = "10.88.0.0/16", priority = 1 }]
+
+[storage]
+ephemeral_size = "30Gi"
+[manifests]
+dir = "/etc/podling/manifests.d"     # eci-profile ConfigMap, PodNetworking, ImageCache, DataCache, acr-configuration as Kubernetes YAML, watched
+[cluster]
+etcd_endpoints = []                  # empty: this node alone (others are not built yet)
+node = ""                            # defaults to the hostname
+`;

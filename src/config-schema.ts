@@ -1,0 +1,222 @@
+import { hostname } from "node:os";
+import { isAbsolute, normalize } from "node:path";
+import { z } from "zod";
+import { type InstanceName, parseInstanceName } from "./common/ids.ts";
+
+/** How the runtime starts pods that ask for this handler; several may share one shim. */
+export interface RuntimeHandler {
+  readonly name: string;
+  /** The shim's program: a name looked up in PATH, or an absolute path. */
+  readonly shim: string;
+  /** The OCI runtime the shim runs: a name, an absolute path, or empty for a shim that needs none. */
+  readonly binary: string;
+}
+
+/** One VPC: a router of its own, whose addresses may repeat those of other VPCs. CIDRs are text, not yet checked. */
+export interface VpcSettings {
+  readonly id: string;
+  readonly cidr: string;
+  readonly ipv6Cidr: string;
+  readonly natGateway: boolean;
+}
+
+/** One vSwitch: a range of its VPC's addresses in one zone. CIDRs are text, not yet checked. */
+export interface VSwitchSettings {
+  readonly id: string;
+  readonly vpc: string;
+  readonly zone: string;
+  readonly cidr: string;
+  readonly ipv6Cidr: string;
+}
+
+/** Everything an agent is told, complete: what the file leaves out has its default. Paths are absolute and normal. */
+export interface Config {
+  readonly instance: InstanceName;
+  readonly root: string;
+  readonly state: string;
+  readonly profile: "eci" | "node";
+  /** `address` is a socket's path. */
+  readonly grpc: { readonly address: string };
+  /** `host:port` addresses. */
+  readonly streaming: { readonly address: string };
+  readonly metrics: { readonly address: string };
+  readonly runtime: { readonly defaultHandler: string; readonly handlers: readonly RuntimeHandler[] };
+  /** `parallelLayers` 0: as many as the cores allow. */
+  readonly images: { readonly snapshotter: "overlay"; readonly parallelLayers: number; readonly durable: boolean };
+  readonly registry: { readonly configPath: string };
+  readonly network: {
+    readonly provider: "local-vpc";
+    readonly vpcs: readonly VpcSettings[];
+    readonly vswitches: readonly VSwitchSettings[];
+  };
+  readonly storage: { readonly ephemeralSizeBytes: number };
+  readonly manifests: { readonly dir: string };
+  /** `node` is never empty. */
+  readonly cluster: { readonly node: string };
+}
+
+/** Linux: sun_path holds 108 bytes, the last of them 0 (man unix(7)). */
+const longestSocketPath = 107;
+/** Leaves room for the names of the sockets in the state directory. */
+const longestState = 90;
+
+const absolutePath = text("an absolute path", (path) => isAbsolute(path) && !path.includes("\0")).transform((path) =>
+  path === "/" ? path : normalize(path).replace(/\/$/, ""),
+);
+const socketPath = z
+  .string("must be a socket's absolute path")
+  .transform((address) => address.replace(/^unix:(?:\/\/)?(?=\/)/, ""))
+  .pipe(absolutePath)
+  .refine((path) => Buffer.byteLength(path) <= longestSocketPath, {
+    error: `must be at most ${longestSocketPath} bytes: Linux takes no longer socket path`,
+  });
+const listenAddress = text('"host:port", IPv6 hosts in brackets', isListenAddress);
+const program = text("a program's name or absolute path", (name) => /^(?:[\w.+-]+|\/[^\0]+)$/.test(name));
+const id = text("1 to 63 of a-z, 0-9 and -, starting with a letter or digit", (name) =>
+  /^[a-z0-9][a-z0-9-]{0,62}$/.test(name),
+);
+const flag = z.boolean("must be true or false");
+const filled = text("text that is not empty", (value) => value !== "");
+
+const vpc = z.strictObject({ id, cidr: filled, ipv6_cidr: filled, nat_gateway: flag.default(true) });
+const vswitch = z.strictObject({ id, vpc: filled, zone: filled, cidr: filled, ipv6_cidr: filled });
+const handler = z.strictObject({
+  shim: program,
+  binary: z
+    .union([z.literal(""), program], { error: "must be empty or a program's name or absolute path" })
+    .default(""),
+});
+const handlerName = z
+  .string()
+  .regex(/^[A-Za-z0-9][\w.-]{0,62}$/, "must be named with 1 to 63 letters, digits, '.', '_' and '-'");
+const tlsNotBuilt = z.literal("", { error: 'not built yet: must be left out, with grpc.tcp_address = ""' });
+
+/** The one security group a configuration may name until security groups are built: the default's, without rules. */
+const defaultGroup = z.strictObject({ id: z.literal("sg-default"), vpc: z.literal("vpc-default") });
+
+/** The file's own shape, snake_case; defaults were laid under it before. Messages say what would be right. */
+export const configSchema = z.strictObject({
+  instance: text("1 to 16 characters of a-z, 0-9 and -, starting with a letter or digit", isInstanceName),
+  root: absolutePath,
+  state: absolutePath.refine((path) => Buffer.byteLength(path) <= longestState, {
+    error: `must be at most ${longestState} bytes: sockets lie in it, and Linux takes no longer path for them`,
+  }),
+  profile: z.enum(["eci", "node"], 'must be "eci" or "node"'),
+  grpc: section({
+    address: socketPath.optional(),
+    tcp_address: z.literal("", { error: 'not built yet: must be ""' }),
+    tls: section({ cert: tlsNotBuilt, key: tlsNotBuilt, client_ca: tlsNotBuilt }).partial().optional(),
+  }),
+  streaming: section({ address: listenAddress }),
+  metrics: section({ address: listenAddress }),
+  runtime: section({
+    default_handler: filled,
+    handlers: z.record(handlerName, handler, { error: "must be tables [runtime.handlers.NAME]" }),
+  }),
+  images: section({
+    snapshotter: oneOfBuilt(["auto", "overlay"], ["erofs"]),
+    parallel_layers: z
+      .int("must be a whole number, 0 for as many as the cores allow")
+      .min(0, "must be 0 or more")
+      .max(64, "must be at most 64"),
+    durable: flag,
+  }),
+  registry: section({ config_path: absolutePath }),
+  network: section({
+    provider: oneOfBuilt(["local-vpc"], ["cni", "aliyun"]),
+    vpcs: z.array(vpc, "must be an array of tables [[network.vpcs]]"),
+    vswitches: z.array(vswitch, "must be an array of tables [[network.vswitches]]"),
+    security_groups: z
+      .array(z.unknown(), "must be an array of tables [[network.security_groups]]")
+      .refine(
+        (groups) => groups.every((group) => defaultGroup.safeParse(group).success),
+        'not built yet: must be left out, empty, or "sg-default" of "vpc-default" without rules',
+      ),
+  }),
+  storage: section({
+    ephemeral_size: text('a size such as "30Gi"', (size) => (parseSize(size) ?? 0) > 0).transform(
+      (size) => parseSize(size) ?? 0,
+    ),
+  }),
+  manifests: section({ dir: absolutePath }),
+  cluster: section({
+    etcd_endpoints: z
+      .array(z.string("must be text"), "must be an array of text")
+      .max(0, "not built yet: must be empty"),
+    node: z.string("must be text, empty for the hostname"),
+  }),
+});
+
+/** Gives the checked file its typed shape. */
+export function toConfig(file: z.output<typeof configSchema>): Config {
+  return {
+    instance: parseInstanceName(file.instance),
+    root: file.root,
+    state: file.state,
+    profile: file.profile,
+    grpc: { address: file.grpc.address ?? `${file.state}/podling.sock` },
+    streaming: file.streaming,
+    metrics: file.metrics,
+    runtime: {
+      defaultHandler: file.runtime.default_handler,
+      handlers: Object.entries(file.runtime.handlers).map(([name, { shim, binary }]) => ({ name, shim, binary })),
+    },
+    images: { snapshotter: "overlay", parallelLayers: file.images.parallel_layers, durable: file.images.durable },
+    registry: { configPath: file.registry.config_path },
+    network: {
+      provider: "local-vpc",
+      vpcs: file.network.vpcs.map(({ id, cidr, ipv6_cidr, nat_gateway }) => ({
+        id,
+        cidr,
+        ipv6Cidr: ipv6_cidr,
+        natGateway: nat_gateway,
+      })),
+      vswitches: file.network.vswitches.map(({ id, vpc, zone, cidr, ipv6_cidr }) => ({
+        id,
+        vpc,
+        zone,
+        cidr,
+        ipv6Cidr: ipv6_cidr,
+      })),
+    },
+    storage: { ephemeralSizeBytes: file.storage.ephemeral_size },
+    manifests: file.manifests,
+    cluster: { node: file.cluster.node === "" ? hostname() : file.cluster.node },
+  };
+}
+
+/** Bytes of a Kubernetes quantity such as "30Gi", "1.5G" or "1048576", or undefined. */
+function parseSize(quantity: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(?:([kMGTP])(i?)|Ki)?$/.exec(quantity);
+  if (match === null) return undefined;
+  const binary = match[3] === "i" || quantity.endsWith("Ki");
+  const power = quantity.endsWith("Ki") ? 1 : ["", "k", "M", "G", "T", "P"].indexOf(match[2] ?? "");
+  if (match[2] === "k" && binary) return undefined;
+  const bytes = Math.ceil(Number(match[1]) * (binary ? 1024 : 1000) ** power);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+function text(want: string, isRight: (value: string) => boolean) {
+  return z.string(`must be ${want}`).refine(isRight, `must be ${want}`);
+}
+
+function section<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, "must be a table");
+}
+
+/** Known names, some of which no code serves yet. */
+function oneOfBuilt<const Built extends string>(built: readonly Built[], later: readonly string[]) {
+  const want = `must be ${built.map((name) => JSON.stringify(name)).join(" or ")}`;
+  return z.enum(built, {
+    error: ({ input }) => (later.some((name) => name === input) ? `not built yet: ${want}` : want),
+  });
+}
+
+function isInstanceName(name: string): boolean {
+  return /^[a-z0-9][a-z0-9-]{0,15}$/.test(name);
+}
+
+function isListenAddress(address: string): boolean {
+  const match = /^(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9.-]*):(\d{1,5})$/.exec(address);
+  return match !== null && Number(match[1]) <= 65_535;
+}
