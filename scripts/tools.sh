@@ -1,0 +1,26 @@
+#!/bin/sh
+# Builds the pinned Go test tools of tools/go.mod into tools/bin. Does nothing while the pins and the Go version stand.
+set -eu
+cd "$(dirname "$0")/../tools"
+command -v go >/dev/null || PATH="$PATH:/usr/local/go/bin"
+command -v go >/dev/null || { echo "tools: Go $(sed -n 's/^go //p' go.mod) or newer is needed to build the test tools" >&2; exit 1; }
+
+programs="crictl critest containerd containerd-shim-runc-v2 ctr"
+wanted="$(go version) $(cat go.mod go.sum ../scripts/tools.sh | sha256sum)"
+complete=yes
+for program in $programs; do [ -x "bin/$program" ] || complete=no; done
+if [ $complete = yes ] && [ "$(cat bin/.stamp 2>/dev/null || true)" = "$wanted" ]; then exit 0; fi
+
+echo "tools: building $programs"
+export CGO_ENABLED=0 GOFLAGS="-mod=readonly -trimpath -buildvcs=false"
+cri_tools=sigs.k8s.io/cri-tools
+containerd=github.com/containerd/containerd/v2
+flags="-s -w -X $cri_tools/pkg/version.Version=$(go list -m -f '{{.Version}}' $cri_tools)
+-X $containerd/version.Version=$(go list -m -f '{{.Version}}' $containerd)"
+flags=$(echo "$flags" | tr '\n' ' ')
+rm -f bin/.stamp
+mkdir -p bin
+go build -ldflags "$flags" -o bin/ $cri_tools/cmd/crictl $containerd/cmd/containerd $containerd/cmd/containerd-shim-runc-v2 $containerd/cmd/ctr
+# critest is a test suite: its package holds test files only.
+go test -c -ldflags "$flags" -o bin/critest $cri_tools/cmd/critest
+echo "$wanted" >bin/.stamp
