@@ -1,6 +1,6 @@
-import { resolveTruncatedId } from "../common/truncated-id.ts";
 import { AgentError } from "../common/errors.ts";
 import type { Log } from "../common/log.ts";
+import { resolveTruncatedId } from "../common/truncated-id.ts";
 import type { RecordTable } from "../state/record-table.ts";
 
 /**
@@ -11,14 +11,23 @@ export class RecordStore<Id extends string, Stored extends { readonly id: Id }> 
   readonly #kind: string;
   readonly #table: RecordTable<Stored>;
   readonly #records = new Map<Id, Stored>();
+  /** Ids of rows that don't decode: they aren't served, but what they own is not an orphan. */
+  readonly #unreadable = new Set<string>();
 
   /** @param kind what an error calls it, such as "container" */
   constructor(kind: string, table: RecordTable<Stored>, log: Log) {
     this.#kind = kind;
     this.#table = table;
-    for (const record of table.list((id, error) => log.error({ kind, id, error }, "record can't be read; left as it is"))) {
-      this.#records.set(record.id, record);
-    }
+    const onBad = (id: string, error: unknown) => {
+      this.#unreadable.add(id);
+      log.error({ kind, id, error }, "record can't be read; left as it is");
+    };
+    for (const record of table.list(onBad)) this.#records.set(record.id, record);
+  }
+
+  /** Whether the id has a row, readable or not. */
+  knows(id: string): boolean {
+    return this.#records.has(id as Id) || this.#unreadable.has(id);
   }
 
   /** The record with this id or unique id prefix, or undefined. @throws AgentError InvalidArgument when ambiguous */

@@ -1,0 +1,42 @@
+import type { ContainerId, SandboxId } from "../common/ids.ts";
+import type { KeyedMutex } from "../common/keyed-mutex.ts";
+import type { Log } from "../common/log.ts";
+import type { Images } from "../images/images.ts";
+import type { NetworkProvider } from "../network/network-provider.ts";
+import type { HostFacts } from "../runtime/host-facts.ts";
+import type { PodNamespaces } from "../runtime/pod-namespaces.ts";
+import type { RuntimeHandler } from "../runtime/shim-launcher.ts";
+import type { ContainerTasks } from "./container-tasks.ts";
+import type { CreationClock } from "./creation-clock.ts";
+import type { HostLayout } from "./host-paths.ts";
+import type { PodShims } from "./pod-shims.ts";
+import type { ContainerStore, SandboxStore } from "./record-stores.ts";
+
+/** The parts the lifecycle works with; main.ts builds them, each function names the few it uses. */
+export interface SandboxDeps {
+  readonly log: Log;
+  readonly layout: HostLayout;
+  readonly bootId: string;
+  readonly facts: HostFacts;
+  readonly handlers: ReadonlyMap<string, RuntimeHandler>;
+  readonly defaultHandler: string;
+  readonly clock: CreationClock;
+  readonly newId: () => string;
+  /** Locks by sandbox or container id. Order: a sandbox's before its containers'. */
+  readonly locks: KeyedMutex;
+  readonly sandboxes: SandboxStore;
+  readonly containers: ContainerStore;
+  readonly images: Pick<Images, "resolve" | "hold" | "release" | "lowerDirectories">;
+  readonly network: NetworkProvider;
+  readonly namespaces: PodNamespaces;
+  readonly shims: PodShims;
+  readonly tasks: ContainerTasks;
+}
+
+/** Ids of the containers of one sandbox. */
+export function containersOf(deps: Pick<SandboxDeps, "containers">, sandboxId: SandboxId): readonly ContainerId[] {
+  return deps.containers
+    .list()
+    .filter((record) => record.sandboxId === sandboxId)
+    .map((record) => record.id);
+}

@@ -1,0 +1,78 @@
+import { AgentError } from "../common/errors.ts";
+import type { SandboxId } from "../common/ids.ts";
+import type { SandboxRecord } from "./sandbox-record.ts";
+import type { SandboxMetadata, SandboxSpec } from "./sandbox-spec.ts";
+
+/** What the planner must know of the node. */
+export interface SandboxFacts {
+  readonly id: SandboxId;
+  readonly createdAtMs: number;
+  readonly bootId: string;
+  readonly handlers: readonly string[];
+  readonly defaultHandler: string;
+}
+
+/**
+ * The intent record of a new sandbox.
+ * @throws AgentError InvalidArgument for a handler that isn't configured
+ */
+export function planSandbox(spec: SandboxSpec, facts: SandboxFacts): SandboxRecord {
+  return {
+    id: facts.id,
+    state: "creating",
+    spec,
+    handler: chooseHandler(spec.runtimeHandler, facts),
+    createdAtMs: facts.createdAtMs,
+    bootId: facts.bootId,
+    network: undefined,
+    message: "",
+  };
+}
+
+/** The configured handler a request means; empty means the default one. */
+export function chooseHandler(
+  asked: string,
+  facts: { readonly handlers: readonly string[]; readonly defaultHandler: string },
+): string {
+  const handler = asked === "" ? facts.defaultHandler : asked;
+  if (facts.handlers.includes(handler)) return handler;
+  throw new AgentError(
+    "InvalidArgument",
+    `Invalid runtime_handler ${JSON.stringify(asked)}: no such handler is configured, must be one of ${facts.handlers.join(", ")}`,
+  );
+}
+
+/** What is unique among live sandboxes. */
+export function sandboxNameKey(metadata: SandboxMetadata): string {
+  return JSON.stringify([metadata.namespace, metadata.name, metadata.uid, metadata.attempt]);
+}
+
+/** The hostname the pod sees: what was asked for, else the id as crictl prints it. */
+export function podHostname(record: SandboxRecord): string {
+  return record.spec.hostname === "" ? record.id.slice(0, 13) : record.spec.hostname;
+}
+
+/**
+ * What a request for a name that is taken means: a retry of the same request is given the same sandbox, anything else
+ * is refused.
+ * @returns the sandbox a retry gets, or undefined when the name is free
+ * @throws AgentError AlreadyExists
+ */
+export function joinExistingSandbox(spec: SandboxSpec, records: readonly SandboxRecord[]): SandboxRecord | undefined {
+  const key = sandboxNameKey(spec.metadata);
+  const existing = records.find((record) => sandboxNameKey(record.spec.metadata) === key);
+  if (existing === undefined) return undefined;
+  if (existing.state === "ready" && sameRequest(existing.spec, spec)) return existing;
+  const { namespace, name, uid, attempt } = spec.metadata;
+  throw new AgentError(
+    "AlreadyExists",
+    `Pod sandbox name "${name}" in namespace "${namespace}" (uid "${uid}", attempt ${attempt}) is taken by ` +
+      `${existing.state === "ready" ? "a sandbox of another configuration" : "a sandbox that is not ready"}, "${existing.id}": ` +
+      "remove that one, or ask with another attempt",
+  );
+}
+
+/** Whether two decoded requests ask for the same; both are plain JSON data made by one decoder, key order included. */
+export function sameRequest(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,43 @@
+import { within } from "../common/deadline.ts";
+import { failpoint } from "../common/failpoint.ts";
+import type { ContainerId } from "../common/ids.ts";
+import type { ContainerRecord, ExitedState } from "./container-record.ts";
+import type { SandboxDeps } from "./deps.ts";
+import { releaseContainer } from "./release-container.ts";
+import { deleteTask } from "./start-container.ts";
+import { stopContainer } from "./stop-container.ts";
+
+const deleteTimeoutMs = 30_000;
+
+/** Removes a container, killing it first if it runs. One that doesn't exist counts as removed. */
+export async function removeContainer(deps: SandboxDeps, id: ContainerId): Promise<void> {
+  for (;;) {
+    await stopContainer(deps, id, 0);
+    using _lock = await deps.locks.acquire(id);
+    const record = deps.containers.find(id);
+    if (record === undefined) return;
+    // A start that came between the stop and the lock is stopped again.
+    if (record.state.kind === "running") continue;
+    return await remove(deps, record);
+  }
+}
+
+async function remove(deps: SandboxDeps, record: ContainerRecord): Promise<void> {
+  const removing = deps.containers.put({ ...record, state: { kind: "removing", last: lastExit(record) } });
+  failpoint("remove.container-recorded");
+  await deps.tasks.get(record.id)?.exited;
+  const shim = deps.shims.connected(record.sandboxId);
+  if (shim !== undefined) {
+    await within("Deleting the task", deleteTimeoutMs, deleteTask(await shim, record.id));
+    failpoint("remove.task-deleted");
+  }
+  await releaseContainer(deps, removing);
+  deps.containers.delete(record.id);
+  failpoint("remove.container-done");
+}
+
+function lastExit(record: ContainerRecord): ExitedState {
+  if (record.state.kind === "exited") return record.state;
+  if (record.state.kind === "removing") return record.state.last;
+  return { kind: "exited", startedAtMs: 0, finishedAtMs: Date.now(), exitCode: 0, reason: "Completed", message: "" };
+}

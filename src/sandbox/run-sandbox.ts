@@ -1,0 +1,59 @@
+import { failpoint } from "../common/failpoint.ts";
+import type { SandboxId } from "../common/ids.ts";
+import { writePodFiles, writePodHosts } from "../runtime/pod-files.ts";
+import { writeSandboxBundle } from "../runtime/sandbox-bundle.ts";
+import type { SandboxDeps } from "./deps.ts";
+import { sandboxPaths } from "./host-paths.ts";
+import { podHostname } from "./plan-sandbox.ts";
+import { releaseSandbox } from "./release-sandbox.ts";
+import type { SandboxRecord } from "./sandbox-record.ts";
+
+/**
+ * Brings a planned sandbox up: files, namespaces, network, and the shim on its way.
+ * On failure everything is undone; what could not be undone stays recorded as not ready, for a removal to finish.
+ * @param record the planned record, in state "creating"
+ */
+export async function runSandbox(deps: SandboxDeps, record: SandboxRecord): Promise<SandboxId> {
+  const paths = sandboxPaths(deps.layout, record.id, record.spec.cgroupParent);
+  deps.sandboxes.put(record);
+  failpoint("run.recorded");
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => undoRun(deps, record));
+
+  await writePodFiles(paths, { hostname: podHostname(record), dns: record.spec.dns });
+  failpoint("run.files-written");
+  await deps.namespaces.create(paths.namespaces, podHostname(record));
+  failpoint("run.namespaces-created");
+  const network = await deps.network.attach({
+    sandboxId: record.id,
+    netnsPath: paths.namespaces.net,
+    namespace: record.spec.metadata.namespace,
+    name: record.spec.metadata.name,
+    annotations: record.spec.annotations,
+  });
+  failpoint("run.network-attached");
+  await writePodHosts(paths, { hostname: podHostname(record), addresses: [network.ipv4, network.ipv6] });
+  await writeSandboxBundle(paths.bundle, record.id);
+  failpoint("run.bundle-written");
+  if (record.spec.namespaces.pid === "pod") {
+    await deps.shims.holdPidNamespace(record);
+    failpoint("run.pid-namespace-held");
+  } else {
+    // The shim is needed only when the first container starts; till then it comes up behind the caller's back.
+    deps.shims.prepare(record);
+  }
+  deps.sandboxes.put({ ...record, state: "ready", network });
+  failpoint("run.ready");
+  undo.move();
+  return record.id;
+}
+
+async function undoRun(deps: SandboxDeps, record: SandboxRecord): Promise<void> {
+  try {
+    await releaseSandbox(deps, record);
+    deps.sandboxes.delete(record.id);
+  } catch (error) {
+    deps.log.error({ sandboxId: record.id, error }, "failed sandbox can't be undone yet; its removal will try again");
+    deps.sandboxes.put({ ...record, state: "notReady", message: "Its creation failed and could not be undone" });
+  }
+}

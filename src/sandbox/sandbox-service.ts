@@ -1,0 +1,215 @@
+import { whileAlive } from "../common/deadline.ts";
+import { AgentError } from "../common/errors.ts";
+import { type ContainerId, parseContainerId, parseSandboxId, type SandboxId } from "../common/ids.ts";
+import { SingleFlight } from "../common/single-flight.ts";
+import type { ContainerRecord } from "./container-record.ts";
+import type { ContainerSpec } from "./container-spec.ts";
+import { createContainer } from "./create-container.ts";
+import type { SandboxDeps } from "./deps.ts";
+import { describeContainer, describeSandbox } from "./describe.ts";
+import { type ExecOutput, execInContainer } from "./exec-in-container.ts";
+import { containerNameKey, joinExistingContainer, planContainer } from "./plan-container.ts";
+import { joinExistingSandbox, planSandbox, sandboxNameKey } from "./plan-sandbox.ts";
+import { type ContainerFilter, matchesContainer, matchesSandbox, type SandboxFilter } from "./record-filter.ts";
+import { removeContainer } from "./remove-container.ts";
+import { removeSandbox } from "./remove-sandbox.ts";
+import { runSandbox } from "./run-sandbox.ts";
+import type { SandboxRecord } from "./sandbox-record.ts";
+import type { SandboxSpec } from "./sandbox-spec.ts";
+import { requireStartable, startContainer } from "./start-container.ts";
+import { stopContainer } from "./stop-container.ts";
+import { stopSandbox } from "./stop-sandbox.ts";
+
+/** Whether a part of the agent can do its work, in the words of a CRI condition. */
+export interface Condition {
+  readonly ready: boolean;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/**
+ * What the front doors call. Reads come from memory and wait for nothing. Changes run to their end once begun: a
+ * caller whose signal aborts stops waiting, and its retry joins the work or finds it done.
+ */
+export class SandboxService {
+  readonly #deps: SandboxDeps;
+  readonly #runs = new SingleFlight<SandboxId>();
+  readonly #creates = new SingleFlight<ContainerId>();
+
+  constructor(deps: SandboxDeps) {
+    this.#deps = deps;
+  }
+
+  /** @throws AgentError InvalidArgument, AlreadyExists, NoAddressLeft, …; nothing is left behind then */
+  async runSandbox(spec: SandboxSpec, signal?: AbortSignal): Promise<SandboxId> {
+    const deps = this.#deps;
+    const run = this.#runs.run(sandboxNameKey(spec.metadata), async () => {
+      const existing = joinExistingSandbox(spec, deps.sandboxes.list());
+      if (existing !== undefined) return existing.id;
+      const record = planSandbox(spec, {
+        id: parseSandboxId(deps.newId()),
+        createdAtMs: deps.clock.next(),
+        bootId: deps.bootId,
+        handlers: [...deps.handlers.keys()],
+        defaultHandler: deps.defaultHandler,
+      });
+      using _lock = await deps.locks.acquire(record.id);
+      return await runSandbox(deps, record);
+    });
+    return whileAlive(run, signal);
+  }
+
+  /** Stopping what doesn't exist, or is stopped, succeeds (CRI: StopPodSandbox is idempotent). */
+  async stopSandbox(idOrPrefix: string, signal?: AbortSignal): Promise<void> {
+    const found = this.#deps.sandboxes.find(idOrPrefix);
+    if (found === undefined) return;
+    const stop = async () => {
+      using _lock = await this.#deps.locks.acquire(found.id);
+      const record = this.#deps.sandboxes.find(found.id);
+      if (record !== undefined) await stopSandbox(this.#deps, record, "Stopped");
+    };
+    await whileAlive(stop(), signal);
+  }
+
+  /** Removing what doesn't exist succeeds (CRI: RemovePodSandbox is idempotent). */
+  async removeSandbox(idOrPrefix: string, signal?: AbortSignal): Promise<void> {
+    const found = this.#deps.sandboxes.find(idOrPrefix);
+    if (found === undefined) return;
+    const remove = async () => {
+      using _lock = await this.#deps.locks.acquire(found.id);
+      const record = this.#deps.sandboxes.find(found.id);
+      if (record !== undefined) await removeSandbox(this.#deps, record);
+    };
+    await whileAlive(remove(), signal);
+  }
+
+  /** @throws AgentError NotFound */
+  getSandbox(idOrPrefix: string): SandboxRecord {
+    const record = this.#deps.sandboxes.get(idOrPrefix);
+    if (record.state !== "creating") return record;
+    throw new AgentError("NotFound", `Pod sandbox "${record.id}" is still being created`);
+  }
+
+  listSandboxes(filter: SandboxFilter): readonly SandboxRecord[] {
+    const { sandboxes } = this.#deps;
+    return narrow(sandboxes, filter.id).filter((record) => matchesSandbox(record, filter));
+  }
+
+  /** @throws AgentError NotFound, FailedPrecondition, AlreadyExists, InvalidArgument; nothing is left behind then */
+  async createContainer(sandboxIdOrPrefix: string, spec: ContainerSpec, signal?: AbortSignal): Promise<ContainerId> {
+    const deps = this.#deps;
+    const { id: sandboxId } = this.getSandbox(sandboxIdOrPrefix);
+    const create = this.#creates.run(containerNameKey(sandboxId, spec), async () => {
+      using _lock = await deps.locks.acquire(sandboxId);
+      const existing = joinExistingContainer(sandboxId, spec, deps.containers.list());
+      if (existing !== undefined) return existing.id;
+      const plan = planContainer(spec, {
+        id: parseContainerId(deps.newId()),
+        createdAtMs: deps.clock.next(),
+        sandbox: deps.sandboxes.get(sandboxId),
+        image: deps.images.resolve(spec.image),
+      });
+      return await createContainer(deps, plan);
+    });
+    return whileAlive(create, signal);
+  }
+
+  /** @throws AgentError NotFound, FailedPrecondition, or what the runtime said */
+  async startContainer(idOrPrefix: string, signal?: AbortSignal): Promise<void> {
+    const deps = this.#deps;
+    const { id } = deps.containers.get(idOrPrefix);
+    const start = async () => {
+      using _lock = await deps.locks.acquire(id);
+      const record = deps.containers.get(id);
+      const sandbox = deps.sandboxes.get(record.sandboxId);
+      requireStartable(record, sandbox);
+      await startContainer(deps, record, sandbox);
+    };
+    await whileAlive(start(), signal);
+  }
+
+  /** Stopping what doesn't exist, or doesn't run, succeeds. @param graceMs 0: kill at once */
+  async stopContainer(idOrPrefix: string, graceMs: number, signal?: AbortSignal): Promise<void> {
+    const found = this.#deps.containers.find(idOrPrefix);
+    if (found !== undefined) await stopContainer(this.#deps, found.id, graceMs, signal);
+  }
+
+  /** Removing what doesn't exist succeeds; what runs is killed first. */
+  async removeContainer(idOrPrefix: string, signal?: AbortSignal): Promise<void> {
+    const found = this.#deps.containers.find(idOrPrefix);
+    if (found !== undefined) await whileAlive(removeContainer(this.#deps, found.id), signal);
+  }
+
+  /** @throws AgentError NotFound */
+  getContainer(idOrPrefix: string): ContainerRecord {
+    const record = this.#deps.containers.get(idOrPrefix);
+    if (record.state.kind !== "creating") return record;
+    throw new AgentError("NotFound", `Container "${record.id}" is still being created`);
+  }
+
+  listContainers(filter: ContainerFilter): readonly ContainerRecord[] {
+    const { containers, sandboxes } = this.#deps;
+    const sandboxIds = filter.sandboxId ? new Set(narrow(sandboxes, filter.sandboxId).map(({ id }) => id)) : undefined;
+    return narrow(containers, filter.id)
+      .filter((record) => sandboxIds === undefined || sandboxIds.has(record.sandboxId))
+      .filter((record) => matchesContainer(record, filter));
+  }
+
+  /**
+   * Runs a command in a running container and waits for it.
+   * @param timeoutMs 0: no limit but the caller's signal
+   * @throws AgentError DeadlineExceeded when the time is over; what the command started is killed then
+   */
+  async execSync(
+    idOrPrefix: string,
+    argv: readonly string[],
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<ExecOutput> {
+    return execInContainer(this.#deps, this.#runningContainer(idOrPrefix, "run a command in"), argv, timeoutMs, signal);
+  }
+
+  /** @throws AgentError FailedPrecondition unless the container runs */
+  async reopenLog(idOrPrefix: string): Promise<void> {
+    const record = this.#runningContainer(idOrPrefix, "reopen the log of");
+    await this.#deps.tasks.get(record.id)?.io.reopenLog();
+  }
+
+  /** Facts about a sandbox for people, as JSON data. */
+  describeSandbox(record: SandboxRecord): Promise<object> {
+    return describeSandbox(this.#deps, record);
+  }
+
+  /** Facts about a container for people, as JSON data. */
+  describeContainer(record: ContainerRecord): Promise<object> {
+    return describeContainer(this.#deps, record);
+  }
+
+  /** The configured runtime handlers and which one an empty name means. */
+  handlers(): { readonly names: readonly string[]; readonly defaultName: string } {
+    return { names: [...this.#deps.handlers.keys()], defaultName: this.#deps.defaultHandler };
+  }
+
+  status(): { readonly runtimeReady: Condition; readonly networkReady: Condition } {
+    return {
+      runtimeReady: { ready: true, reason: "", message: "" },
+      networkReady: this.#deps.network.status(),
+    };
+  }
+
+  #runningContainer(idOrPrefix: string, action: string): ContainerRecord {
+    const record = this.#deps.containers.get(idOrPrefix);
+    if (record.state.kind === "running") return record;
+    throw new AgentError("FailedPrecondition", `Can't ${action} container "${record.id}": it is ${record.state.kind}, must be running`);
+  }
+}
+
+/** The records an id filter leaves: all without one, at most one with it, none (not an error) when it matches nothing. */
+function narrow<Stored>(
+  store: { find(id: string): Stored | undefined; list(): readonly Stored[] },
+  id: string | undefined,
+): readonly Stored[] {
+  if (id === undefined || id === "") return store.list();
+  const found = store.find(id);
+  return found === undefined ? [] : [found];
+}

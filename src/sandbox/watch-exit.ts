@@ -1,0 +1,79 @@
+import { within } from "../common/deadline.ts";
+import { hasCode } from "../common/errors.ts";
+import type { ContainerId } from "../common/ids.ts";
+import { oomKillCount } from "../runtime/container-cgroup.ts";
+import type { Shim, TaskExit } from "../runtime/shim.ts";
+import type { ContainerRecord } from "./container-record.ts";
+import type { SandboxDeps } from "./deps.ts";
+import { containerPaths, sandboxPaths } from "./host-paths.ts";
+import { exitUnknown, planExit } from "./plan-exit.ts";
+
+/** How long an ended container's last output may take to reach its log before the exit is shown all the same. */
+const drainTimeoutMs = 2_000;
+const deleteTimeoutMs = 30_000;
+
+/**
+ * Waits for a container's process to end and records how. Resolves when the exit is recorded and the task deleted;
+ * never rejects, for nobody is there to hear it.
+ */
+export async function watchExit(
+  deps: SandboxDeps,
+  id: ContainerId,
+  shim: Shim,
+  exit: Promise<TaskExit>,
+): Promise<void> {
+  try {
+    await recordExit(deps, id, await exit);
+  } catch (error) {
+    await recordLoss(deps, id, error);
+  }
+  try {
+    await within("Deleting the ended task", deleteTimeoutMs, shim.delete(id));
+  } catch (error) {
+    if (hasCode(error, "NotFound") || hasCode(error, "Unavailable")) return;
+    deps.log.warn({ containerId: id, error }, "ended task can't be deleted yet; its removal will try again");
+  }
+}
+
+async function recordExit(deps: SandboxDeps, id: ContainerId, exit: TaskExit): Promise<void> {
+  const record = deps.containers.find(id);
+  if (record === undefined) return;
+  // Read before the task is deleted, for its cgroup goes with it.
+  const oomKilled = oomKillCount(cgroupOf(deps, record)) > 0;
+  await within("Draining the output", drainTimeoutMs, deps.tasks.get(id)?.io.drained ?? Promise.resolve()).catch(
+    () => undefined,
+  );
+  const startedAtMs = startTime(record);
+  const state = planExit({ startedAtMs, finishedAtMs: exit.exitedAtMs, exitCode: exit.exitStatus, oomKilled });
+  deps.containers.put({ ...record, state });
+  deps.log.info({ containerId: id, exitCode: state.exitCode, reason: state.reason }, "container exited");
+}
+
+/** The shim went away without telling: its own clean-up ends what still runs, and then the end is certain. */
+async function recordLoss(deps: SandboxDeps, id: ContainerId, error: unknown): Promise<void> {
+  const record = deps.containers.find(id);
+  const sandbox = record && deps.sandboxes.find(record.sandboxId);
+  if (record === undefined || sandbox === undefined) return;
+  deps.log.warn({ containerId: id, error }, "the pod's shim was lost; ending its container");
+  try {
+    await deps.shims.cleanUpContainer(sandbox, id, containerBundle(deps, record));
+  } catch (cleanUpError) {
+    deps.log.error({ containerId: id, error: cleanUpError }, "container of a lost shim can't be ended");
+  }
+  const state = exitUnknown(startTime(record), Date.now(), "The pod's shim ended before the container did");
+  deps.containers.put({ ...record, state });
+}
+
+function startTime(record: ContainerRecord): number {
+  return record.state.kind === "running" ? record.state.startedAtMs : 0;
+}
+
+function cgroupOf(deps: SandboxDeps, record: ContainerRecord): string {
+  const parent = deps.sandboxes.find(record.sandboxId)?.spec.cgroupParent ?? "";
+  const pod = sandboxPaths(deps.layout, record.sandboxId, parent);
+  return containerPaths(deps.layout, record.id, pod.cgroup).cgroup;
+}
+
+function containerBundle(deps: SandboxDeps, record: ContainerRecord): string {
+  return containerPaths(deps.layout, record.id, "").bundle;
+}
