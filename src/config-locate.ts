@@ -134,9 +134,11 @@ class Locator {
     this.#at++;
     this.#skipBlank();
     for (let place = 0; this.#at < this.#text.length && this.#text[this.#at] !== end; place++) {
+      const before = this.#at;
       readEntry(place);
       this.#skipBlank();
-      if (this.#text[this.#at] === ",") this.#at++;
+      // Never stand still, whatever the text is.
+      if (this.#text[this.#at] === "," || this.#at === before) this.#at++;
       this.#skipBlank();
     }
     this.#at++;

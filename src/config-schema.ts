@@ -71,7 +71,7 @@ const socketPath = z
     error: `must be at most ${longestSocketPath} bytes: Linux takes no longer socket path`,
   });
 const listenAddress = text('"host:port", IPv6 hosts in brackets', isListenAddress);
-const program = text("a program's name or absolute path", (name) => /^(?:[\w.+-]+|\/[^\0]+)$/.test(name));
+const program = text("a program's name or absolute path", isProgram);
 const id = text("1 to 63 of a-z, 0-9 and -, starting with a letter or digit", (name) =>
   /^[a-z0-9][a-z0-9-]{0,62}$/.test(name),
 );
@@ -82,9 +82,7 @@ const vpc = z.strictObject({ id, cidr: filled, ipv6_cidr: filled, nat_gateway: f
 const vswitch = z.strictObject({ id, vpc: filled, zone: filled, cidr: filled, ipv6_cidr: filled });
 const handler = z.strictObject({
   shim: program,
-  binary: z
-    .union([z.literal(""), program], { error: "must be empty or a program's name or absolute path" })
-    .default(""),
+  binary: text("empty or a program's name or absolute path", (name) => name === "" || isProgram(name)).default(""),
 });
 const handlerName = z
   .string()
@@ -210,6 +208,10 @@ function oneOfBuilt<const Built extends string>(built: readonly Built[], later: 
   return z.enum(built, {
     error: ({ input }) => (later.some((name) => name === input) ? `not built yet: ${want}` : want),
   });
+}
+
+function isProgram(name: string): boolean {
+  return /^(?:[\w.+-]+|\/[^\0]+)$/.test(name);
 }
 
 function isInstanceName(name: string): boolean {

@@ -150,20 +150,20 @@ function crossProblems(merged: Sourced): readonly ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const handlers = Object.keys(tableAt(merged, ["runtime", "handlers"]));
   requireOneOf(problems, merged, ["runtime", "default_handler"], handlers, "[runtime.handlers.NAME]");
-  const idLists = (["vpcs", "vswitches"] as const).map((list) => entriesAt(merged, ["network", list]));
-  const [vpcs = [], vswitches = []] = idLists;
+  const vpcs = entriesAt(merged, ["network", "vpcs"]);
+  const vswitches = entriesAt(merged, ["network", "vswitches"]);
   for (const [list, entries] of Object.entries({ vpcs, vswitches })) {
-    if (entries.length === 0) problems.push({ path: ["network", list], message: "must have at least one entry" });
+    if (entries?.length === 0) problems.push({ path: ["network", list], message: "must have at least one entry" });
     const seen = new Set<unknown>();
-    for (const [place, { id }] of entries.entries()) {
+    for (const [place, { id }] of (entries ?? []).entries()) {
       if (typeof id === "string" && seen.has(id)) {
         problems.push({ path: ["network", list, place, "id"], message: "must differ from every other id" });
       }
       seen.add(id);
     }
   }
-  const vpcIds = vpcs.flatMap(({ id }) => (typeof id === "string" ? [id] : []));
-  for (const place of vswitches.keys()) {
+  const vpcIds = (vpcs ?? []).flatMap(({ id }) => (typeof id === "string" ? [id] : []));
+  for (const place of (vswitches ?? []).keys()) {
     requireOneOf(problems, merged, ["network", "vswitches", place, "vpc"], vpcIds, "the ids of [[network.vpcs]]");
   }
   return problems;
@@ -190,9 +190,10 @@ function tableAt(merged: Sourced, path: KeyPath): Readonly<Record<string, unknow
   return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
 }
 
-function entriesAt(merged: Sourced, path: KeyPath): ReadonlyArray<Readonly<Record<string, unknown>>> {
+/** The array of tables at the path, or undefined when something else stands there: the schema reports that. */
+function entriesAt(merged: Sourced, path: KeyPath): ReadonlyArray<Readonly<Record<string, unknown>>> | undefined {
   const part = partAt(merged, path);
-  if (part === undefined || !Array.isArray(part.content)) return [];
+  if (part === undefined || !Array.isArray(part.content)) return undefined;
   return part.content.map((_, place) => tableAt(merged, [...path, place]));
 }
 

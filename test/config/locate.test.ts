@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { parse } from "smol-toml";
+import { parse, TomlError } from "smol-toml";
 import { describe, expect, test } from "vitest";
 import { defaultConfigText } from "../../src/config-default.ts";
 import { type KeyPath, keyOfPath, locateKeys } from "../../src/config-locate.ts";
@@ -67,11 +67,11 @@ describe("locateKeys()", () => {
 
   test("ends on any text, TOML or not", () => {
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom(..."[]{}=.,\"'#\n\\ab 1") }), (text) => {
+      fc.property(fc.string({ unit: fc.constantFrom(..."[]{}=.,\"'#\n\\ab 1"), maxLength: 40 }), (text) => {
         try {
           locateKeys(text);
         } catch (error) {
-          expect(error).toBeInstanceOf(Error);
+          expect(error).toBeInstanceOf(TomlError); // a quoted key that is none
         }
       }),
     );
