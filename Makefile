@@ -13,7 +13,7 @@ tools: setup ## Build the pinned test tools (crictl, critest, containerd) into t
 	@scripts/tools.sh
 
 gen: setup ## Generate src/generated from proto
-	@scripts/gen.sh
+	@npm run --silent gen
 
 demo: setup ## Pull a real image and run a pod of two containers; KEEP=1 leaves it running
 	@KEEP="$(KEEP)" node bench/demo.ts
