@@ -1,4 +1,5 @@
 import type { Digest } from "../common/ids.ts";
+import type { BytePath } from "../system/byte-path.ts";
 import type { BlobSource } from "./blob-source.ts";
 
 /** One layer to unpack. Everything in it can be cloned to a worker thread. */
@@ -15,9 +16,6 @@ export interface LayerJob {
   readonly chainId: Digest;
   readonly parentChainId: Digest | undefined;
 }
-
-/** A name or path as the tar holds it: every character is one byte (latin1), for names in images are bytes, not text. */
-export type BytePath = string;
 
 /**
  * What a layer unpacked by itself can't know before its parents lie below it. Paths are relative to the layer's root,
