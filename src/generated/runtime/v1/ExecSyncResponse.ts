@@ -3,11 +3,11 @@
 
 export interface ExecSyncResponse {
   /**
-   * First 16 MiB.
+   * As much as fits: both outputs share one message of 16 MiB.
    */
   'stdout'?: (Buffer | Uint8Array | string);
   /**
-   * First 16 MiB.
+   * As much as fits: both outputs share one message of 16 MiB.
    */
   'stderr'?: (Buffer | Uint8Array | string);
   'exit_code'?: (number);
@@ -15,11 +15,11 @@ export interface ExecSyncResponse {
 
 export interface ExecSyncResponse__Output {
   /**
-   * First 16 MiB.
+   * As much as fits: both outputs share one message of 16 MiB.
    */
   'stdout': (Buffer);
   /**
-   * First 16 MiB.
+   * As much as fits: both outputs share one message of 16 MiB.
    */
   'stderr': (Buffer);
   'exit_code': (number);

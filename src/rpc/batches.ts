@@ -1,0 +1,7 @@
+/** Most items of one message of a list stream; far below the message limit at any size of item kubelet makes. */
+const batchSize = 100;
+
+/** A list cut into the messages of a stream; nothing gives no message. */
+export function* batches<Item>(items: readonly Item[]): Generator<Item[]> {
+  for (let start = 0; start < items.length; start += batchSize) yield items.slice(start, start + batchSize);
+}

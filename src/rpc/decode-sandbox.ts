@@ -1,0 +1,134 @@
+import { isIP } from "node:net";
+import type { DNSConfig__Output } from "../generated/runtime/v1/DNSConfig.ts";
+import type { LinuxPodSandboxConfig__Output } from "../generated/runtime/v1/LinuxPodSandboxConfig.ts";
+import type { LinuxSandboxSecurityContext__Output } from "../generated/runtime/v1/LinuxSandboxSecurityContext.ts";
+import type { PodSandboxMetadata__Output } from "../generated/runtime/v1/PodSandboxMetadata.ts";
+import type { PortMapping__Output } from "../generated/runtime/v1/PortMapping.ts";
+import type { RunPodSandboxRequest__Output } from "../generated/runtime/v1/RunPodSandboxRequest.ts";
+import type { SandboxSpec } from "../sandbox/sandbox-spec.ts";
+import { decodeSandboxNamespaces } from "./decode-namespaces.ts";
+import { checkNoLabel, checkSandboxProfile, checkSandboxProfileText } from "./decode-profiles.ts";
+import { decodeResources } from "./decode-resources.ts";
+import { decodeUser } from "./decode-security.ts";
+import { checkAbsolutePath, checkInteger, checkName, cleanPath, decodeMap } from "./field-checks.ts";
+import { invalid, missing, notBuilt } from "./field-error.ts";
+import { admit, type Profile } from "./profile-policy.ts";
+
+/** Longest hostname Linux keeps, HOST_NAME_MAX; kubelet cuts qualified names to it. */
+const hostnameMax = 64;
+
+/**
+ * RunPodSandbox's request.
+ * @throws AgentError InvalidArgument naming the field, Unimplemented for what can't be honoured
+ */
+export function decodeSandbox(profile: Profile, request: RunPodSandboxRequest__Output): SandboxSpec {
+  const { config } = request;
+  if (config === null) throw missing("config");
+  if (config.windows !== null) throw invalid("config.windows", "{…}", "must be absent: this node runs Linux");
+  const metadata = decodeMetadata("config.metadata", config.metadata);
+  config.port_mappings.forEach((mapping, index) => {
+    checkPortMapping(profile, `config.port_mappings[${index}]`, mapping);
+  });
+  return {
+    metadata,
+    hostname: decodeHostname("config.hostname", config.hostname),
+    logDirectory: decodeLogDirectory("config.log_directory", config.log_directory),
+    dns: decodeDns("config.dns_config", config.dns_config),
+    labels: decodeMap("config.labels", config.labels),
+    annotations: decodeMap("config.annotations", config.annotations),
+    runtimeHandler: request.runtime_handler,
+    ...decodeLinux(profile, "config.linux", config.linux),
+  };
+}
+
+function decodeMetadata(field: string, metadata: PodSandboxMetadata__Output | null): SandboxSpec["metadata"] {
+  if (metadata === null) throw missing(field);
+  return {
+    name: checkName(`${field}.name`, metadata.name),
+    namespace: checkName(`${field}.namespace`, metadata.namespace),
+    uid: checkName(`${field}.uid`, metadata.uid),
+    attempt: metadata.attempt,
+  };
+}
+
+/** RFC 1123 labels of up to 63 characters, joined by dots when the pod's hostname is its qualified name. */
+function decodeHostname(field: string, hostname: string): string {
+  if (hostname === "") return hostname;
+  const label = /^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/;
+  if (hostname.length > hostnameMax || !hostname.split(".").every((part) => label.test(part))) {
+    throw invalid(
+      field,
+      hostname,
+      `must be RFC 1123 labels of a-z, 0-9 and -, each at most 63 and together at most ${hostnameMax} characters`,
+    );
+  }
+  return hostname;
+}
+
+function decodeLogDirectory(field: string, path: string): string {
+  return path === "" ? "" : cleanPath(checkAbsolutePath(field, path));
+}
+
+/** Everything here becomes a line of resolv.conf, so nothing may bring a line break with it. */
+function decodeDns(field: string, dns: DNSConfig__Output | null): SandboxSpec["dns"] {
+  if (dns === null) return undefined;
+  dns.servers.forEach((server, index) => {
+    if (isIP(server) === 0) throw invalid(`${field}.servers[${index}]`, server, "must be an IPv4 or IPv6 address");
+  });
+  for (const name of ["searches", "options"] as const) {
+    dns[name].forEach((text, index) => {
+      if (!/^[\x21-\x7e]+$/.test(text)) {
+        throw invalid(`${field}.${name}[${index}]`, text, "must be printable ASCII without blanks");
+      }
+    });
+  }
+  return { servers: dns.servers, searches: dns.searches, options: dns.options };
+}
+
+function checkPortMapping(profile: Profile, field: string, mapping: PortMapping__Output): void {
+  checkInteger(`${field}.container_port`, mapping.container_port, 0, 65535);
+  const hostPort = checkInteger(`${field}.host_port`, mapping.host_port, 0, 65535);
+  if (hostPort === 0) return;
+  admit(profile, "hostPort", `${field}.host_port`, hostPort);
+  throw notBuilt(`${field}.host_port`, hostPort, "host ports are");
+}
+
+type LinuxPart = Pick<SandboxSpec, "cgroupParent" | "namespaces" | "privileged" | "overhead" | "resources">;
+
+function decodeLinux(profile: Profile, field: string, linux: LinuxPodSandboxConfig__Output | null): LinuxPart {
+  const security = linux?.security_context ?? null;
+  checkSecurity(profile, `${field}.security_context`, security);
+  const [sysctl] = Object.keys(linux?.sysctls ?? {});
+  if (sysctl !== undefined) throw notBuilt(`${field}.sysctls`, sysctl, "sysctls are");
+  return {
+    cgroupParent: decodeCgroupParent(`${field}.cgroup_parent`, linux?.cgroup_parent ?? ""),
+    namespaces: decodeSandboxNamespaces(
+      profile,
+      `${field}.security_context.namespace_options`,
+      security?.namespace_options ?? null,
+    ),
+    privileged: security?.privileged ?? false,
+    overhead: linux?.overhead ? decodeResources(`${field}.overhead`, linux.overhead) : undefined,
+    resources: linux?.resources ? decodeResources(`${field}.resources`, linux.resources) : undefined,
+  };
+}
+
+/** A pod has no process of its own: its user and root are checked, so that mistakes show, and otherwise unused. */
+function checkSecurity(profile: Profile, field: string, context: LinuxSandboxSecurityContext__Output | null): void {
+  if (context === null) return;
+  if (context.privileged) admit(profile, "privileged", `${field}.privileged`, "true");
+  decodeUser(field, context);
+  checkNoLabel(`${field}.selinux_options`, context.selinux_options);
+  checkSandboxProfile(`${field}.seccomp`, "seccomp", context.seccomp);
+  checkSandboxProfile(`${field}.apparmor`, "AppArmor", context.apparmor);
+  if (context.seccomp === null) {
+    checkSandboxProfileText(`${field}.seccomp_profile_path`, "seccomp", context.seccomp_profile_path);
+  }
+}
+
+function decodeCgroupParent(field: string, path: string): string {
+  if (path === "") return "";
+  const clean = cleanPath(checkAbsolutePath(field, path));
+  if (clean === "/") throw invalid(field, path, "must be a cgroup below the root");
+  return clean;
+}

@@ -1,0 +1,38 @@
+import type { NamespaceMode } from "../generated/runtime/v1/NamespaceMode.ts";
+import type { PodSandbox } from "../generated/runtime/v1/PodSandbox.ts";
+import type { PodSandboxNetworkStatus } from "../generated/runtime/v1/PodSandboxNetworkStatus.ts";
+import type { PodSandboxStatus } from "../generated/runtime/v1/PodSandboxStatus.ts";
+import { shownSandboxState } from "../sandbox/record-filter.ts";
+import type { SandboxRecord } from "../sandbox/sandbox-record.ts";
+import { encodeTimestamp } from "./timestamps.ts";
+
+const states = { ready: "SANDBOX_READY", notReady: "SANDBOX_NOTREADY" } as const;
+const modes = { pod: "POD", container: "CONTAINER", node: "NODE" } as const satisfies Record<string, NamespaceMode>;
+
+/** A sandbox in a list; what lists and statuses share. */
+export function encodeSandbox(record: SandboxRecord) {
+  const { spec } = record;
+  return {
+    id: record.id,
+    metadata: spec.metadata,
+    state: states[shownSandboxState(record)],
+    created_at: encodeTimestamp(record.createdAtMs),
+    labels: spec.labels,
+    annotations: spec.annotations,
+    // As asked for, so that a caller finds what it sent: empty stays empty.
+    runtime_handler: spec.runtimeHandler,
+  } satisfies PodSandbox;
+}
+
+/** A sandbox's status. */
+export function encodeSandboxStatus(record: SandboxRecord): PodSandboxStatus {
+  const { network, ipc, pid } = record.spec.namespaces;
+  const options = { network: modes[network], ipc: modes[ipc], pid: modes[pid] };
+  return { ...encodeSandbox(record), network: encodeNetwork(record), linux: { namespaces: { options } } };
+}
+
+/** The IPv4 address first. No network, no addresses. */
+function encodeNetwork({ network }: SandboxRecord): PodSandboxNetworkStatus {
+  if (network === undefined) return { ip: "" };
+  return { ip: network.ipv4, additional_ips: network.ipv6 === undefined ? [] : [{ ip: network.ipv6 }] };
+}

@@ -1,0 +1,95 @@
+import type { AuthConfig__Output } from "../generated/runtime/v1/AuthConfig.ts";
+import type { ImageServiceHandlers } from "../generated/runtime/v1/ImageService.ts";
+import type { ImageSpec__Output } from "../generated/runtime/v1/ImageSpec.ts";
+import type { SandboxService } from "../sandbox/sandbox-service.ts";
+import { batches } from "./batches.ts";
+import { describeImage, encodeFilesystem, encodeImage, type ShownImage } from "./encode-image.ts";
+import { checkName } from "./field-checks.ts";
+import { invalid } from "./field-error.ts";
+import type { Rpcs } from "./serve.ts";
+import { verboseInfo } from "./verbose-info.ts";
+
+/** Credentials for one pull; empty parts are left out. */
+export interface PullCredentials {
+  readonly username?: string;
+  readonly password?: string;
+  readonly auth?: string;
+  readonly serverAddress?: string;
+  readonly identityToken?: string;
+  readonly registryToken?: string;
+}
+
+export interface ImageRpcDeps {
+  readonly images: {
+    pull(
+      request: { readonly reference: string; readonly auth?: PullCredentials },
+      signal?: AbortSignal,
+    ): Promise<ShownImage>;
+    resolve(reference: string): ShownImage | undefined;
+    list(): readonly ShownImage[];
+    remove(reference: string): Promise<void>;
+    fsInfo(): Promise<Parameters<typeof encodeFilesystem>[0]>;
+  };
+  readonly sandboxes: Pick<SandboxService, "handlers">;
+}
+
+/** ImageService. */
+export function imageRpcs({ images, sandboxes }: ImageRpcDeps) {
+  const list = (image: ImageSpec__Output | null): readonly ShownImage[] => {
+    if (image === null || image.image === "") return images.list();
+    const found = images.resolve(image.image);
+    return found === undefined ? [] : [found];
+  };
+  return {
+    ListImages: ({ filter }) => ({ images: list(filter?.image ?? null).map(encodeImage) }),
+    *StreamImages({ filter }) {
+      for (const batch of batches(list(filter?.image ?? null))) yield { images: batch.map(encodeImage) };
+    },
+    ImageStatus: ({ image, verbose }) => {
+      const found = images.resolve(referenceOf(image));
+      if (found === undefined) return { image: null };
+      return { image: encodeImage(found), ...(verbose ? verboseInfo(describeImage(found)) : {}) };
+    },
+    PullImage: async ({ image, auth }, { signal }) => {
+      const reference = referenceOf(image);
+      checkHandler(image?.runtime_handler ?? "", sandboxes.handlers().names);
+      const credentials = decodeAuth(auth);
+      const pulled = await images.pull(
+        { reference, ...(credentials === undefined ? {} : { auth: credentials }) },
+        signal,
+      );
+      return { image_ref: pulled.id };
+    },
+    RemoveImage: async ({ image }) => {
+      await images.remove(referenceOf(image));
+      return {};
+    },
+    ImageFsInfo: async () => {
+      const usage = encodeFilesystem(await images.fsInfo());
+      return { image_filesystems: [usage], container_filesystems: [usage] };
+    },
+  } satisfies Rpcs<ImageServiceHandlers>;
+}
+
+function referenceOf(image: ImageSpec__Output | null): string {
+  return checkName("image.image", image?.image ?? "");
+}
+
+function checkHandler(name: string, handlers: readonly string[]): void {
+  if (name !== "" && !handlers.includes(name)) {
+    throw invalid("image.runtime_handler", name, `must be one of ${handlers.join(", ")}`);
+  }
+}
+
+function decodeAuth(auth: AuthConfig__Output | null): PullCredentials | undefined {
+  if (auth === null) return undefined;
+  const parts = {
+    username: auth.username,
+    password: auth.password,
+    auth: auth.auth,
+    serverAddress: auth.server_address,
+    identityToken: auth.identity_token,
+    registryToken: auth.registry_token,
+  };
+  return Object.fromEntries(Object.entries(parts).filter(([, text]) => text !== ""));
+}

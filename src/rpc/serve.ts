@@ -1,0 +1,132 @@
+import { once } from "node:events";
+import type {
+  handleServerStreamingCall,
+  handleUnaryCall,
+  ServerUnaryCall,
+  ServerWritableStream,
+  ServiceDefinition,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { status as Code } from "@grpc/grpc-js";
+import { AgentError, errorText } from "../common/errors.ts";
+import type { Log } from "../common/log.ts";
+import { type CallContext, callContext } from "./call-context.ts";
+import { codeName, type RpcStatus, toStatus } from "./status.ts";
+
+/** Names of a generated handlers interface, without the index signature that grpc-js gives it. */
+type RpcName<Handlers> = keyof {
+  [Name in keyof Handlers as string extends Name ? never : number extends Name ? never : Name]: unknown;
+};
+
+/** Plain functions for RPCs of a generated handlers interface; a streaming one gives its answers one by one. */
+export type Rpcs<Handlers, Name extends keyof Handlers = Extract<RpcName<Handlers>, keyof Handlers>> = {
+  readonly [N in Name]?: Handlers[N] extends handleUnaryCall<infer Request, infer Response>
+    ? (request: Request, context: CallContext) => Promise<Response> | Response
+    : Handlers[N] extends handleServerStreamingCall<infer Request, infer Response>
+      ? (request: Request, context: CallContext) => Iterable<Response> | AsyncIterable<Response>
+      : never;
+};
+
+type UnaryRpc = (request: unknown, context: CallContext) => unknown;
+type StreamRpc = (request: unknown, context: CallContext) => Iterable<unknown> | AsyncIterable<unknown>;
+
+/**
+ * Handlers for every RPC of a service: errors become statuses, each outcome one log line. What `rpcs` leaves out
+ * answers Unimplemented.
+ */
+export function serve<Handlers>(
+  service: ServiceDefinition,
+  rpcs: Rpcs<Handlers>,
+  log: Log,
+): UntypedServiceImplementation {
+  const functions = rpcs as Readonly<Record<string, UnaryRpc & StreamRpc>>;
+  const handlers: UntypedServiceImplementation = {};
+  for (const [name, method] of Object.entries(service)) {
+    const rpc = functions[name] ?? unimplemented(name);
+    handlers[name] = method.responseStream ? streamHandler(name, rpc, log) : unaryHandler(name, rpc, log);
+  }
+  return handlers;
+}
+
+function unimplemented(name: string): () => never {
+  return () => {
+    throw new AgentError("Unimplemented", `${name} is not implemented yet`);
+  };
+}
+
+function unaryHandler(rpc: string, answer: UnaryRpc, log: Log): handleUnaryCall<unknown, unknown> {
+  return async (call: ServerUnaryCall<unknown, unknown>, callback) => {
+    const startedAt = performance.now();
+    try {
+      const response = await answer(call.request, callContext(call));
+      logOutcome(log, rpc, startedAt, call.request);
+      callback(null, response);
+    } catch (error) {
+      const status = toStatus(error);
+      logOutcome(log, rpc, startedAt, call.request, { status, error });
+      callback(status);
+    }
+  };
+}
+
+function streamHandler(rpc: string, answers: StreamRpc, log: Log): handleServerStreamingCall<unknown, unknown> {
+  return async (call: ServerWritableStream<unknown, unknown>) => {
+    const startedAt = performance.now();
+    const context = callContext(call);
+    try {
+      for await (const answer of answers(call.request, context)) {
+        context.signal.throwIfAborted();
+        if (!call.write(answer)) await once(call, "drain", { signal: context.signal });
+      }
+      logOutcome(log, rpc, startedAt, call.request);
+      call.end();
+    } catch (error) {
+      const reason = context.signal.aborted ? context.signal.reason : error;
+      const status = toStatus(reason);
+      logOutcome(log, rpc, startedAt, call.request, { status, error: reason });
+      call.emit("error", status);
+    }
+  };
+}
+
+/** Reads, which callers repeat every second or so; their success is no news. */
+const isRead = /Status$|^List|^Stream|^Version$|Info$|Stats$|^RuntimeConfig$/;
+/** Our own fault rather than the caller's. */
+const faults: ReadonlySet<Code> = new Set([Code.INTERNAL, Code.DATA_LOSS, Code.UNKNOWN]);
+
+function logOutcome(
+  log: Log,
+  rpc: string,
+  startedAt: number,
+  request: unknown,
+  failure?: { readonly status: RpcStatus; readonly error: unknown },
+): void {
+  const fields = { rpc, ...idsOf(request), durationMs: Math.round((performance.now() - startedAt) * 10) / 10 };
+  if (failure === undefined) {
+    log[isRead.test(rpc) ? "debug" : "info"](fields, "RPC done");
+    return;
+  }
+  const { status, error } = failure;
+  const outcome = { ...fields, code: codeName(status.code), error: errorText(error), ...faultDetails(status, error) };
+  log[faults.has(status.code) ? "error" : "warn"](outcome, "RPC failed");
+}
+
+/** Where the fault is, and the failed clean-up that the caller was not told about. */
+function faultDetails(status: RpcStatus, error: unknown): object {
+  const cleanUp = error instanceof SuppressedError ? { cleanUpError: errorText(error.error) } : {};
+  return faults.has(status.code) && error instanceof Error ? { ...cleanUp, stack: error.stack } : cleanUp;
+}
+
+/** Only ids and image names leave a request for the log: the rest may be secret. */
+function idsOf(request: unknown): object {
+  const { pod_sandbox_id, container_id, image } = request as {
+    readonly pod_sandbox_id?: string;
+    readonly container_id?: string;
+    readonly image?: { readonly image?: string } | null;
+  };
+  return {
+    ...(pod_sandbox_id ? { sandboxId: pod_sandbox_id } : {}),
+    ...(container_id ? { containerId: container_id } : {}),
+    ...(image?.image ? { imageRef: image.image } : {}),
+  };
+}
