@@ -1,0 +1,51 @@
+import { AgentError } from "../common/errors.ts";
+import { type CgroupLayout, createCgroup, detectCgroups, readOomKills } from "../system/cgroup.ts";
+import { killCgroup, listCgroupPids, removeCgroup } from "../system/cgroup-teardown.ts";
+
+/** The host's control groups, as the lifecycle of pods and containers needs them. Paths are as in a spec's `cgroupsPath`. */
+export class Cgroups {
+  readonly layout: CgroupLayout;
+
+  constructor(layout: CgroupLayout = detectCgroups()) {
+    this.layout = layout;
+  }
+
+  /** Makes a group with its parents. @throws AgentError SystemFailure */
+  create(path: string): void {
+    try {
+      createCgroup(this.layout, path);
+    } catch (cause) {
+      throw new AgentError("SystemFailure", `Can't make the cgroup "${path}"`, { cause });
+    }
+  }
+
+  /** The processes in a group and below it; none when it has gone. */
+  pids(path: string): readonly number[] {
+    return listCgroupPids(this.layout, path);
+  }
+
+  /** How often the kernel killed a process of the group for want of memory. Read it before the runtime deletes the group. */
+  oomKills(path: string): number {
+    return readOomKills(this.layout, path);
+  }
+
+  /** Ends all processes in a group and below it. @throws AgentError DeadlineExceeded when some survive */
+  async kill(path: string, timeoutMs = 10_000): Promise<void> {
+    try {
+      await killCgroup(this.layout, path, timeoutMs);
+    } catch (cause) {
+      throw new AgentError("DeadlineExceeded", `Can't end the processes of cgroup "${path}" in ${timeoutMs} ms`, {
+        cause,
+      });
+    }
+  }
+
+  /** Removes a group and all below it from every tree. Gone already counts as done. @throws AgentError SystemFailure */
+  async remove(path: string, timeoutMs = 5_000): Promise<void> {
+    try {
+      await removeCgroup(this.layout, path, timeoutMs);
+    } catch (cause) {
+      throw new AgentError("SystemFailure", `Can't remove the cgroup "${path}"`, { cause });
+    }
+  }
+}

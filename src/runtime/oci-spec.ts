@@ -1,0 +1,112 @@
+/**
+ * The part of the OCI runtime spec that Podling writes (opencontainers/runtime-spec config.md and config-linux.md).
+ * Whole numbers that may pass 2^53 are bigint; {@link renderOciSpec} writes them digit by digit.
+ */
+export interface OciSpec {
+  readonly ociVersion: string;
+  readonly process: OciProcess;
+  readonly root: { readonly path: string; readonly readonly: boolean };
+  readonly mounts: readonly OciMount[];
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly linux: OciLinux;
+}
+
+export interface OciProcess {
+  readonly terminal: boolean;
+  readonly user: OciUser;
+  readonly args: readonly string[];
+  /** `NAME=value`. */
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly capabilities: OciCapabilities;
+  readonly rlimits: readonly OciRlimit[];
+  readonly noNewPrivileges: boolean;
+  readonly oomScoreAdj: number;
+}
+
+export interface OciUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly additionalGids: readonly number[];
+}
+
+/** Inheritable and ambient sets stay empty: what a process inherits it could pass to programs the user didn't mean. */
+export interface OciCapabilities {
+  readonly bounding: readonly string[];
+  readonly effective: readonly string[];
+  readonly permitted: readonly string[];
+}
+
+export interface OciRlimit {
+  readonly type: string;
+  readonly hard: number;
+  readonly soft: number;
+}
+
+export interface OciMount {
+  readonly destination: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+export interface OciLinux {
+  readonly resources: OciResources;
+  readonly cgroupsPath: string;
+  readonly namespaces: readonly OciNamespace[];
+  readonly devices?: readonly OciDevice[];
+  readonly sysctl?: Readonly<Record<string, string>>;
+  readonly rootfsPropagation?: "rslave" | "rshared";
+  readonly maskedPaths: readonly string[];
+  readonly readonlyPaths: readonly string[];
+}
+
+export interface OciNamespace {
+  readonly type: "mount" | "pid" | "network" | "ipc" | "uts" | "cgroup";
+  /** Absent: a new one. */
+  readonly path?: string;
+}
+
+export interface OciDevice {
+  readonly path: string;
+  readonly type: "b" | "c";
+  readonly major: number;
+  readonly minor: number;
+  /** Permission bits. */
+  readonly fileMode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface OciDeviceRule {
+  readonly allow: boolean;
+  readonly type?: "a" | "b" | "c";
+  readonly major?: number;
+  readonly minor?: number;
+  readonly access: string;
+}
+
+export interface OciResources {
+  readonly devices: readonly OciDeviceRule[];
+  readonly memory?: { readonly limit?: bigint; readonly swap?: bigint };
+  readonly cpu?: {
+    readonly shares?: bigint;
+    readonly quota?: bigint;
+    readonly period?: bigint;
+    readonly cpus?: string;
+    readonly mems?: string;
+  };
+  readonly hugepageLimits?: readonly { readonly pageSize: string; readonly limit: bigint }[];
+  readonly unified?: Readonly<Record<string, string>>;
+}
+
+/** The version runc 1.1 and crun 1.8 know. */
+export const ociVersion = "1.0.2";
+
+// ECMAScript 2026 has it and Node 24 too; TypeScript's library does not name it yet.
+const json: typeof JSON & { rawJSON(text: string): object } = JSON as never;
+
+/** The spec as config.json's text, 64-bit numbers exact. */
+export function renderOciSpec(spec: object): string {
+  return JSON.stringify(spec, (_, value) => (typeof value === "bigint" ? json.rawJSON(value.toString()) : value));
+}

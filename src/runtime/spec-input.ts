@@ -1,0 +1,80 @@
+import type { ContainerSettings } from "./container-settings.ts";
+import type { HostFacts } from "./host-facts.ts";
+import type { OciDevice } from "./oci-spec.ts";
+
+/** Everything the planner of an OCI spec decides from. */
+export interface SpecInput {
+  readonly containerId: string;
+  readonly containerName: string;
+  /** What the user typed, for the annotation other tools read. */
+  readonly imageName: string;
+  readonly sandbox: SpecSandbox;
+  readonly settings: ContainerSettings;
+  readonly image: SpecImage;
+  readonly user: ResolvedUser;
+  readonly facts: HostFacts;
+  /** Absolute path of the mounted root file system; absent: `rootfs` in the bundle. */
+  readonly rootfsPath?: string;
+  /** By host path: where a bind mount really leads. A host path without an entry is used as it is, as a private one. */
+  readonly bindSources?: ReadonlyMap<string, BindSource>;
+  /** Directories for the image's VOLUMEs. */
+  readonly volumes?: readonly VolumeMount[];
+  /** The namespace file to join when `settings.security.pid` is a target. */
+  readonly targetPidNamespacePath?: string;
+  /** The host's devices; only a privileged container gets them. */
+  readonly hostDevices?: readonly OciDevice[];
+}
+
+/** The pod around the container. A namespace path that is undefined means the host's namespace. */
+export interface SpecSandbox {
+  readonly id: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  readonly hostname: string;
+  readonly privileged: boolean;
+  readonly netnsPath: string | undefined;
+  readonly ipcPath: string | undefined;
+  readonly utsPath: string | undefined;
+  /** The pod's shared PID namespace, if it has one. */
+  readonly pidNamespacePath?: string;
+  readonly hostsPath: string;
+  readonly hostnamePath: string;
+  readonly resolvConfPath: string;
+  readonly shmPath: string;
+  /** Absolute cgroup path. */
+  readonly cgroupParent: string;
+  /** Kernel parameters of the pod's namespaces; absent: {@link defaultPodSysctls} when the network is its own. */
+  readonly sysctls?: Readonly<Record<string, string>>;
+}
+
+/** The image config's part that shapes a process. */
+export interface SpecImage {
+  readonly user: string;
+  readonly env: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  readonly workingDir: string;
+  readonly stopSignal: string;
+  readonly volumes: readonly string[];
+}
+
+/** Who PID 1 runs as. */
+export interface ResolvedUser {
+  readonly uid: number;
+  readonly gid: number;
+  /** Ascending, without repeats, the primary group included. */
+  readonly supplementalGroups: readonly number[];
+}
+
+export interface BindSource {
+  /** The host path with symbolic links resolved. */
+  readonly path: string;
+  /** What mounts on the host below it do. */
+  readonly propagation: "private" | "slave" | "shared";
+}
+
+export interface VolumeMount {
+  readonly source: string;
+  readonly destination: string;
+}

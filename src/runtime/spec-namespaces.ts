@@ -1,0 +1,44 @@
+import { AgentError } from "../common/errors.ts";
+import type { OciNamespace } from "./oci-spec.ts";
+import type { SpecInput } from "./spec-input.ts";
+
+/** What containerd sets in a pod with a network of its own: any user may ping and listen on any port of the pod. */
+export const defaultPodSysctls: Readonly<Record<string, string>> = {
+  "net.ipv4.ip_unprivileged_port_start": "0",
+  "net.ipv4.ping_group_range": "0 2147483647",
+};
+
+/**
+ * The namespaces a container joins or gets. A namespace missing from the list is the host's.
+ * @throws AgentError FailedPrecondition when the PID namespace to join is not known
+ */
+export function planNamespaces(input: SpecInput): readonly OciNamespace[] {
+  const { sandbox, settings, facts } = input;
+  const namespaces: OciNamespace[] = [{ type: "mount" }, ...pidNamespace(input)];
+  if (sandbox.netnsPath !== undefined) namespaces.push({ type: "network", path: sandbox.netnsPath });
+  if (sandbox.ipcPath !== undefined) namespaces.push({ type: "ipc", path: sandbox.ipcPath });
+  if (sandbox.utsPath !== undefined) namespaces.push({ type: "uts", path: sandbox.utsPath });
+  if (facts.cgroupVersion === 2 && !settings.security.privileged) namespaces.push({ type: "cgroup" });
+  return namespaces;
+}
+
+function pidNamespace({ settings, sandbox, targetPidNamespacePath }: SpecInput): readonly OciNamespace[] {
+  const { pid } = settings.security;
+  switch (pid.kind) {
+    case "container":
+      return [{ type: "pid" }];
+    case "node":
+      return [];
+    case "pod":
+      return [{ type: "pid", path: known(sandbox.pidNamespacePath, `the pod "${sandbox.id}"`) }];
+    case "target":
+      return [{ type: "pid", path: known(targetPidNamespacePath, `the target container "${pid.containerId}"`) }];
+    default:
+      return pid satisfies never;
+  }
+}
+
+function known(path: string | undefined, owner: string): string {
+  if (path !== undefined) return path;
+  throw new AgentError("FailedPrecondition", `Can't join the PID namespace of ${owner}: it must be running`);
+}

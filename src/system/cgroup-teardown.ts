@@ -1,0 +1,109 @@
+import { readdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { delay } from "../common/deadline.ts";
+import { errnoOf, SystemError } from "../common/errors.ts";
+import { type CgroupLayout, cgroupDirectories, readIfThere } from "./cgroup.ts";
+
+/** Longest pause between two looks at a group that empties. */
+const longestPauseMs = 50;
+
+/** The processes of a group and of the groups below it, in all trees. */
+export function listCgroupPids(layout: CgroupLayout, path: string): readonly number[] {
+  const pids = new Set<number>();
+  for (const directory of cgroupDirectories(layout, path).flatMap(withChildren)) {
+    for (const line of (readIfThere(`${directory}/cgroup.procs`) ?? "").split("\n")) {
+      // 0 stands for a process of a PID namespace we don't see; it can't be signalled.
+      if (Number(line) > 0) pids.add(Number(line));
+    }
+  }
+  return [...pids];
+}
+
+/**
+ * Ends every process of a group and of the groups below it, forks that race with us included.
+ * @throws SystemError when some are still there at the deadline
+ */
+export async function killCgroup(layout: CgroupLayout, path: string, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    killOnce(layout, path);
+    const left = listCgroupPids(layout, path);
+    if (left.length === 0) return;
+    if (performance.now() >= deadline) {
+      throw new SystemError(`kill cgroup "${path}": ${left.length} processes still there, the first is ${left[0]}`, {
+        errno: "EBUSY",
+      });
+    }
+    await delay(pauseMs);
+  }
+}
+
+/**
+ * Removes a group and the groups below it from every tree. Gone already counts as done.
+ * @throws SystemError EBUSY when a process still holds one at the deadline
+ */
+export async function removeCgroup(layout: CgroupLayout, path: string, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (const root of cgroupDirectories(layout, path)) {
+    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+      const busy = withChildren(root)
+        .map(tryRemove)
+        .find((directory) => directory !== undefined);
+      if (busy === undefined) break;
+      if (performance.now() >= deadline) {
+        throw new SystemError(`remove cgroup "${busy}": EBUSY, a process is still in it`, { errno: "EBUSY" });
+      }
+      // The last process leaves the group a moment after its exit was reported.
+      await delay(pauseMs);
+    }
+  }
+}
+
+/** @returns the directory when it is still in use */
+function tryRemove(directory: string): string | undefined {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    const errno = errnoOf(error) ?? String(error);
+    if (errno === "EBUSY" || errno === "ENOTEMPTY") return directory;
+    if (errno !== "ENOENT") throw new SystemError(`remove cgroup "${directory}": ${errno}`, { errno, cause: error });
+  }
+  return undefined;
+}
+
+function killOnce(layout: CgroupLayout, path: string): void {
+  const directories = cgroupDirectories(layout, path).flatMap(withChildren);
+  // cgroup.kill is of kernel 5.14 and takes the groups below along; it can't miss a fork.
+  const top = directories.at(-1);
+  if (layout.kind === "v2" && top !== undefined && tryWrite(`${top}/cgroup.kill`, "1")) return;
+  // Frozen, nothing forks between our look and our signal; thawed, the signals arrive.
+  for (const directory of directories) tryWrite(`${directory}/freezer.state`, "FROZEN");
+  for (const pid of listCgroupPids(layout, path)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (error) {
+      if (errnoOf(error) !== "ESRCH") throw error;
+    }
+  }
+  for (const directory of directories) tryWrite(`${directory}/freezer.state`, "THAWED");
+}
+
+/** @returns whether the file was there and took the text */
+function tryWrite(file: string, text: string): boolean {
+  try {
+    writeFileSync(file, text, { flag: "r+" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A group's directory after all below it. */
+function withChildren(directory: string): readonly string[] {
+  try {
+    const below = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return [...below.flatMap(({ name }) => withChildren(`${directory}/${name}`)), directory];
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}
