@@ -2,6 +2,8 @@ import { spawn } from "node:child_process";
 
 export interface CommandResult {
   readonly stdout: string;
+  /** The same, undecoded. */
+  readonly stdoutBytes: Buffer;
   readonly stderr: string;
   /** 128 + n when signal n ended the program. */
   readonly exitCode: number;
@@ -36,7 +38,11 @@ export function runCommand(argv: readonly string[], options: CommandOptions = {}
     child.on("error", reject);
     child.on("close", (code, signal) => {
       const result = {
-        stdout: Buffer.concat(stdout).toString(),
+        // Decoded only when asked for: an archive may be larger than a string can be.
+        get stdout() {
+          return this.stdoutBytes.toString();
+        },
+        stdoutBytes: Buffer.concat(stdout),
         stderr: Buffer.concat(stderr).toString(),
         exitCode: code ?? 137,
       };
@@ -49,9 +55,14 @@ export function runCommand(argv: readonly string[], options: CommandOptions = {}
 
 /** Runs a program that has to succeed. @returns its standard output */
 export async function output(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
+  return (await outputBytes(argv, options)).toString();
+}
+
+/** As {@link output}, undecoded. */
+export async function outputBytes(argv: readonly string[], options: CommandOptions = {}): Promise<Buffer> {
   const result = await runCommand(argv, options);
   if (result.exitCode !== 0) {
     throw new Error(`${argv.join(" ")} ended with ${result.exitCode}\n${result.stderr}${result.stdout}`);
   }
-  return result.stdout;
+  return result.stdoutBytes;
 }
