@@ -12,7 +12,7 @@ export interface RuntimeHandler {
   readonly binary: string;
 }
 
-/** One VPC: a router of its own, whose addresses may repeat those of other VPCs. CIDRs are text, not yet checked. */
+/** One VPC: a router of its own. CIDRs are text, not yet checked; `ipv6Cidr` empty: pods get no IPv6 address. */
 export interface VpcSettings {
   readonly id: string;
   readonly cidr: string;
@@ -20,7 +20,7 @@ export interface VpcSettings {
   readonly natGateway: boolean;
 }
 
-/** One vSwitch: a range of its VPC's addresses in one zone. CIDRs are text, not yet checked. */
+/** One vSwitch: a range of its VPC's addresses in one zone. CIDRs as in {@link VpcSettings}. */
 export interface VSwitchSettings {
   readonly id: string;
   readonly vpc: string;
@@ -76,10 +76,11 @@ const id = text("1 to 63 of a-z, 0-9 and -, starting with a letter or digit", (n
   /^[a-z0-9][a-z0-9-]{0,62}$/.test(name),
 );
 const flag = z.boolean("must be true or false");
+const ipv6Range = z.string('must be text such as "fd00:88::/56", empty for none').default("");
 const filled = text("text that is not empty", (value) => value !== "");
 
-const vpc = z.strictObject({ id, cidr: filled, ipv6_cidr: filled, nat_gateway: flag.default(true) });
-const vswitch = z.strictObject({ id, vpc: filled, zone: filled, cidr: filled, ipv6_cidr: filled });
+const vpc = z.strictObject({ id, cidr: filled, ipv6_cidr: ipv6Range, nat_gateway: flag.default(true) });
+const vswitch = z.strictObject({ id, vpc: filled, zone: filled, cidr: filled, ipv6_cidr: ipv6Range });
 const handler = z.strictObject({
   shim: program,
   binary: text("empty or a program's name or absolute path", (name) => name === "" || isProgram(name)).default(""),

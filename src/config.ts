@@ -22,7 +22,7 @@ import { type Config, configSchema, toConfig } from "./config-schema.ts";
 export const defaultConfigPath = "/etc/podling/config.toml";
 
 /** Something wrong at a key, in words that follow the key's name: `must be …`. */
-export interface ConfigProblem {
+interface ConfigProblem {
   readonly path: KeyPath;
   readonly message: string;
 }
@@ -30,8 +30,11 @@ export interface ConfigProblem {
 export interface LoadOptions {
   /** A missing file means the defaults (with whatever `conf.d` holds) instead of an error. */
   readonly mayBeAbsent?: boolean;
-  /** Checks of the parts that own a section; they see only a configuration that is right so far. */
-  readonly checks?: ReadonlyArray<(config: Config) => readonly ConfigProblem[]>;
+  /**
+   * Checks of the parts that own a section; they see only a configuration that is right so far. A check throws an
+   * AgentError InvalidArgument whose message starts with `Invalid` and the key, as in "Invalid network.vpcs[0].cidr …".
+   */
+  readonly checks?: ReadonlyArray<(config: Config) => void>;
 }
 
 /**
@@ -57,7 +60,7 @@ export function loadConfig(path: string, options: LoadOptions = {}): Config {
   refuse(problems.map((problem) => faultOf(merged, problem)));
   if (!checked.success) throw new AgentError("Internal", "The configuration failed without a fault");
   const config = toConfig(checked.data);
-  refuse((options.checks ?? []).flatMap((check) => check(config)).map((problem) => faultOf(merged, problem)));
+  refuse((options.checks ?? []).flatMap((check) => ownersFault(merged, () => check(config))));
   return config;
 }
 
@@ -206,6 +209,20 @@ function faultOf(merged: Sourced, { path, message }: ConfigProblem): Fault {
   if (part === undefined) return { origin, text: `${name} is missing: ${message}` };
   const isLeaf = !(part.content instanceof Map || Array.isArray(part.content));
   return { origin, text: isLeaf ? `${name} = ${valueText(plainValue(part))}: ${message}` : `${name}: ${message}` };
+}
+
+/** What a section's owner finds wrong, with the line of the key that its message names first. */
+function ownersFault(merged: Sourced, check: () => void): readonly Fault[] {
+  try {
+    check();
+    return [];
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.code !== "InvalidArgument") throw error;
+    const name = /^Invalid ([a-z][\w.[\]]*)/.exec(error.message)?.[1] ?? "";
+    const steps = name.split(/[.[\]]+/).filter((step) => step !== "");
+    const path = steps.map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+    return [{ origin: originOf(merged, path), text: error.message }];
+  }
 }
 
 function syntaxFault(file: string, error: unknown): Fault {

@@ -6,6 +6,7 @@ import { AgentError } from "../../src/common/errors.ts";
 import { loadConfig } from "../../src/config.ts";
 import { defaultConfigText } from "../../src/config-default.ts";
 import type { Config } from "../../src/config-schema.ts";
+import { parseNetworkConfig } from "../../src/network/vpc-config.ts";
 
 const root = mkdtempSync(join(tmpdir(), "podling-config-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -273,18 +274,27 @@ describe("loadConfig()", () => {
       'conf.d/2.toml:2: storage.ephemeral_size = "-1": must be a size such as "30Gi"',
       "conf.d/2.toml:3: network.vpcs: must have at least one entry",
       "conf.d/2.toml:3: network.vswitches[0].cidr is missing: must be text that is not empty",
-      "conf.d/2.toml:3: network.vswitches[0].ipv6_cidr is missing: must be text that is not empty",
       "conf.d/2.toml:3: network.vswitches[0].vpc is missing: must be text that is not empty",
       "conf.d/2.toml:3: network.vswitches[0].zone is missing: must be text that is not empty",
       'config.toml:1: profile = "x": must be "eci" or "node"',
     ]);
   });
 
-  test("gives the faults that a section's owner finds their line", () => {
-    const path = write({ "config.toml": ownNetwork });
-    const checks = [() => [{ path: ["network", "vswitches", 0, "cidr"], message: "must lie in the VPC's" }]];
+  test("gives the fault that a section's owner finds its line", () => {
+    const path = write({ "config.toml": `${ownNetwork}`.replace("10.9.0.0/20", "10.8.0.0/20") });
+    const checks = [
+      ({ network }: Config) =>
+        void parseNetworkConfig({
+          vpcs: network.vpcs.map(({ ipv6Cidr, natGateway, ...vpc }) => ({
+            ...vpc,
+            ipv6_cidr: ipv6Cidr,
+            nat_gateway: natGateway,
+          })),
+          vswitches: network.vswitches.map(({ ipv6Cidr, ...vswitch }) => ({ ...vswitch, ipv6_cidr: ipv6Cidr })),
+        }),
+    ];
     expect(() => loadConfig(path, { checks })).toThrow(
-      `${path}:10: network.vswitches[0].cidr = "10.9.0.0/20": must lie in the VPC's`,
+      `${path}:10: Invalid network.vswitches[0].cidr "10.8.0.0/20": must be inside "10.9.0.0/16" of VPC "vpc-a"`,
     );
   });
 
