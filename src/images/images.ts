@@ -1,0 +1,208 @@
+import { join } from "node:path";
+import { errorText } from "../common/errors.ts";
+import { newId } from "../common/ids.ts";
+import type { Log } from "../common/log.ts";
+import type { Database } from "../state/database.ts";
+import { RecordTable } from "../state/record-table.ts";
+import { defaultLimits, type TransferLimits } from "./blob-source.ts";
+import { ConnectionPool } from "./connection-pool.ts";
+import { ContentStore } from "./content-store.ts";
+import { loadRegistryHosts } from "./hosts-config.ts";
+import { ImageCatalogue } from "./image-catalogue.ts";
+import { decodeImageRecord, type ImageRecord } from "./image-record.ts";
+import { decodeIngestRecord } from "./ingest-record.ts";
+import { Ingests } from "./ingests.ts";
+import { readDigest } from "./json-document.ts";
+import { LayerFlights } from "./layer-flights.ts";
+import { LayerPool } from "./layer-pool.ts";
+import { hostPlatform } from "./platform.ts";
+import { pullImage } from "./pull-image.ts";
+import { ProgressFeed, type PullProgress } from "./pull-progress.ts";
+import { formatReference, parseReference } from "./reference.ts";
+import { RegistryAuth } from "./registry-auth.ts";
+import { RegistryClient } from "./registry-client.ts";
+import { credentialsKey, type RegistryCredentials } from "./registry-credentials.ts";
+import { removeImage } from "./remove-image.ts";
+import { SharedWork } from "./shared-work.ts";
+import { SnapshotKeeper } from "./snapshot-keeper.ts";
+import { SnapshotStore } from "./snapshot-store.ts";
+
+export interface ImagesOptions {
+  /** The agent's `root`. */
+  readonly rootDirectory: string;
+  readonly database: Database;
+  readonly log: Log;
+  /** Directory of the hosts.toml files; "": none. */
+  readonly registryConfigPath: string;
+  /** Layers unpacked at a time; 0: from the cores. */
+  readonly parallelLayers: number;
+  /** Whether an image is on stable storage before it is recorded. */
+  readonly durable: boolean;
+  readonly limits?: TransferLimits;
+}
+
+export interface PullRequest {
+  readonly reference: string;
+  readonly auth?: RegistryCredentials;
+}
+
+/** The images of this node: pulled, found, kept while needed, removed. */
+export class Images implements AsyncDisposable {
+  readonly #options: ImagesOptions;
+  readonly #pool = new ConnectionPool();
+  readonly #auth: RegistryAuth;
+  readonly #limits: TransferLimits;
+  readonly #content: ContentStore;
+  readonly #snapshots: SnapshotStore;
+  readonly #layers: LayerPool;
+  readonly #flights: LayerFlights;
+  readonly #catalogue: ImageCatalogue;
+  readonly #keeper: SnapshotKeeper;
+  readonly #ingests: Ingests;
+  readonly #pulls = new SharedWork<ImageRecord>();
+  readonly #progress = new ProgressFeed();
+
+  constructor(options: ImagesOptions) {
+    const { rootDirectory, database, parallelLayers, durable } = options;
+    this.#options = options;
+    this.#limits = options.limits ?? defaultLimits;
+    this.#auth = new RegistryAuth({ pool: this.#pool, limits: this.#limits, nowMs: Date.now });
+    this.#content = new ContentStore(join(rootDirectory, "content"));
+    this.#snapshots = new SnapshotStore({ rootDirectory, database, durable });
+    this.#layers = new LayerPool({ workers: parallelLayers, ingestDirectory: join(rootDirectory, "ingest") });
+    this.#flights = new LayerFlights(this.#layers, this.#snapshots);
+    this.#catalogue = new ImageCatalogue(new RecordTable(database, "images", decodeImageRecord), (body) =>
+      database.transaction(body),
+    );
+    this.#keeper = new SnapshotKeeper(this.#snapshots, () => this.#catalogue.list().flatMap((image) => image.chainIds));
+    this.#ingests = new Ingests({
+      table: new RecordTable(database, "ingests", decodeIngestRecord),
+      keeper: this.#keeper,
+      collect: () => this.#collect(),
+      newId,
+      nowMs: Date.now,
+    });
+  }
+
+  /**
+   * Pulls an image, or joins the same pull by the same user. When the signal aborts, the call ends at once; the pull itself
+   * goes on only while somebody else waits for it, and is rolled back otherwise.
+   * @throws AgentError InvalidArgument, NotFound, Unauthenticated, PermissionDenied, RegistryUnavailable, DataLoss,
+   *   FailedPrecondition, ResourceExhausted, DeadlineExceeded, Cancelled
+   */
+  async pull(request: PullRequest, signal?: AbortSignal): Promise<ImageRecord> {
+    const reference = parseReference(request.reference);
+    const key = `${formatReference(reference)} ${credentialsKey(request.auth)}`;
+    return await this.#pulls.run(key, signal, (workSignal) =>
+      pullImage(
+        {
+          content: this.#content,
+          catalogue: this.#catalogue,
+          ingests: this.#ingests,
+          flights: this.#flights,
+          snapshots: this.#snapshots,
+          host: hostPlatform(process.arch),
+          tell: (event) => this.#progress.tell(event),
+          nowMs: Date.now,
+        },
+        reference,
+        () => RegistryClient.open(this.#clientDependencies(), reference, request.auth),
+        workSignal,
+      ),
+    );
+  }
+
+  /**
+   * The image of a tag, digest, short name, id or unique id prefix.
+   * @throws AgentError InvalidArgument for an empty reference or an ambiguous prefix
+   */
+  resolve(reference: string): ImageRecord | undefined {
+    return this.#catalogue.resolve(reference);
+  }
+
+  list(): readonly ImageRecord[] {
+    return this.#catalogue.list();
+  }
+
+  /** Removes the image with all its names; its layers go when nothing needs them. Missing already counts as done. */
+  remove(reference: string): Promise<void> {
+    return removeImage(
+      { catalogue: this.#catalogue, ingests: this.#ingests, collect: () => this.#collect() },
+      reference,
+    );
+  }
+
+  /** Keeps a container's layers whatever becomes of their image, until {@link release}. */
+  hold(containerId: string, topChainId: string): void {
+    this.#keeper.hold(`container/${containerId}`, [readDigest(topChainId, "top chain id")]);
+  }
+
+  /** Ends a hold and removes the layers that nothing needs any more. */
+  async release(containerId: string): Promise<void> {
+    this.#keeper.letGo(`container/${containerId}`);
+    await this.#collect();
+  }
+
+  /** The layer directories of a chain in overlay order: top first. */
+  lowerDirectories(topChainId: string): readonly string[] {
+    return this.#snapshots.lowerDirectories(readDigest(topChainId, "top chain id"));
+  }
+
+  /**
+   * Puts memory and disk back together after a start; nothing else may be called before it is done.
+   * @param holds top chain id of each container that exists
+   */
+  async recover(holds: ReadonlyMap<string, string>): Promise<void> {
+    const { database, log } = this.#options;
+    const onBad = (id: string, error: unknown) =>
+      log.error({ imageId: id, error: errorText(error) }, "image record unreadable, left alone");
+    this.#catalogue.load(onBad);
+    await this.#snapshots.recover();
+    for (const image of this.#catalogue.list()) {
+      if (image.chainIds.every((chainId) => this.#snapshots.has(chainId))) continue;
+      log.error({ imageId: image.id, tags: image.tags }, "image lost a layer, forgotten so that it can be pulled anew");
+      this.#catalogue.remove(image.id);
+    }
+    for (const [containerId, topChainId] of holds) this.hold(containerId, topChainId);
+    database.run("DELETE FROM ingests");
+    await this.#collect();
+  }
+
+  /** What images take on disk. `mountpoint` is an existing path on their file system. */
+  async fsInfo(): Promise<{ mountpoint: string; usedBytes: number; inodesUsed: number; timestampMs: number }> {
+    const [layers, content] = [this.#snapshots.usage(), this.#content.usage()];
+    return {
+      mountpoint: this.#options.rootDirectory,
+      usedBytes: layers.bytes + content.bytes,
+      inodesUsed: layers.inodes + content.inodes,
+      timestampMs: Date.now(),
+    };
+  }
+
+  /** Calls the listener for every step of every pull until the result is disposed. */
+  onPullProgress(listener: (event: PullProgress) => void): Disposable {
+    return this.#progress.listen(listener);
+  }
+
+  /** Aborts and rolls back pulls under way, ends the worker threads and connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pulls.close();
+    await this.#layers.close();
+    await this.#pool[Symbol.asyncDispose]();
+  }
+
+  async #collect(): Promise<void> {
+    await this.#keeper.collect();
+    const images = this.#catalogue.list().flatMap((image) => image.contentDigests);
+    this.#content.retain(new Set([...images, ...this.#ingests.contents()]));
+  }
+
+  #clientDependencies() {
+    return {
+      pool: this.#pool,
+      auth: this.#auth,
+      limits: this.#limits,
+      hosts: (registry: string) => loadRegistryHosts(this.#options.registryConfigPath, registry),
+    };
+  }
+}
