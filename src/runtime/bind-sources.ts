@@ -1,0 +1,52 @@
+import { mkdirSync, realpathSync } from "node:fs";
+import { AgentError, errnoOf } from "../common/errors.ts";
+import { listMounts, type MountInfo } from "../system/mountinfo.ts";
+import type { BindMount } from "./container-settings.ts";
+import type { BindSource } from "./spec-input.ts";
+
+/**
+ * Finds where bind mounts lead on the host. A host path that doesn't exist becomes a directory, as containerd does it.
+ * @returns by host path, for the spec planner
+ * @throws AgentError InvalidArgument naming the mount
+ */
+export function resolveBindSources(mounts: readonly BindMount[]): ReadonlyMap<string, BindSource> {
+  // Only mounts that pass events on need the table, and reading it takes longer with every pod.
+  const table = mounts.some(({ propagation }) => propagation !== "private") ? listMounts() : [];
+  return new Map(
+    mounts.map(({ hostPath }, index) => {
+      const path = realHostPath(hostPath, index);
+      return [hostPath, { path, propagation: propagationAt(path, table) }];
+    }),
+  );
+}
+
+/** How the mount that holds a path passes mount events: the topmost of those at the longest prefix. */
+export function propagationAt(path: string, table: readonly MountInfo[]): BindSource["propagation"] {
+  let holder: MountInfo | undefined;
+  for (const mount of table) {
+    const holds = path === mount.target || mount.target === "/" || path.startsWith(`${mount.target}/`);
+    if (holds && mount.target.length >= (holder?.target.length ?? 0)) holder = mount;
+  }
+  const tags = holder?.propagation ?? [];
+  if (tags.some((tag) => tag.startsWith("shared:"))) return "shared";
+  return tags.some((tag) => tag.startsWith("master:")) ? "slave" : "private";
+}
+
+function realHostPath(hostPath: string, index: number): string {
+  try {
+    return realpathSync(hostPath);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw unusable(hostPath, index, error);
+  }
+  try {
+    mkdirSync(hostPath, { recursive: true, mode: 0o755 });
+    return realpathSync(hostPath);
+  } catch (error) {
+    throw unusable(hostPath, index, error);
+  }
+}
+
+function unusable(hostPath: string, index: number, cause: unknown): AgentError {
+  const quoted = JSON.stringify(hostPath.slice(0, 200));
+  return new AgentError("InvalidArgument", `Can't use mounts[${index}].host_path ${quoted}`, { cause });
+}
