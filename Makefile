@@ -15,8 +15,8 @@ tools: setup ## Build the pinned test tools (crictl, critest, containerd) into t
 gen: setup ## Generate src/generated from proto
 	@npm run --silent gen
 
-demo: setup ## Pull a real image and run a pod of two containers; KEEP=1 leaves it running
-	@KEEP="$(KEEP)" node bench/demo.ts
+demo: setup ## Pull a real image and run a pod of two containers; KEEP=1 leaves it running, STOP=1 ends that
+	@KEEP="$(KEEP)" STOP="$(STOP)" node demo/demo.ts
 
 test: tools ## Run every test (as root; uses the real kernel, shim and registry)
 	@vitest run $(TESTS)

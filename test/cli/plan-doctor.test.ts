@@ -1,0 +1,87 @@
+import { describe, expect, test } from "vitest";
+import type { HostFacts } from "../../src/cli/doctor-facts.ts";
+import { planFindings, programsOf } from "../../src/cli/plan-doctor.ts";
+
+const subject = {
+  runtime: {
+    defaultHandler: "runc",
+    handlers: [
+      { name: "runc", shim: "containerd-shim-runc-v2", binary: "runc" },
+      { name: "crun", shim: "containerd-shim-runc-v2", binary: "/opt/crun" },
+      { name: "kata", shim: "containerd-shim-kata-v2", binary: "" },
+    ],
+  },
+};
+const complete: HostFacts = {
+  nodeVersion: "24.1.0",
+  kernel: "6.1.0-31-amd64",
+  capabilities: (1n << 41n) - 1n,
+  filesystems: new Set(["ext4", "overlay"]),
+  cgroupVersion: 2,
+  cgroupControllers: new Set(["cpu", "memory", "pids"]),
+  nftablesLibrary: true,
+  ipv6: true,
+  programs: new Map([
+    ["containerd-shim-runc-v2", "/usr/bin/containerd-shim-runc-v2"],
+    ["runc", "/usr/sbin/runc"],
+    ["/opt/crun", "/opt/crun"],
+    ["containerd-shim-kata-v2", "/usr/bin/containerd-shim-kata-v2"],
+  ]),
+};
+
+/** What a machine lacks, and all that is found wrong with it. */
+const lacking: ReadonlyArray<readonly [string, Partial<HostFacts>, ReadonlyArray<readonly [string, string, string]>]> =
+  [
+    ["nothing", {}, []],
+    ["Node 24", { nodeVersion: "22.9.0" }, [["missing", "Node.js 24", "22.9.0"]]],
+    ["the nftables library", { nftablesLibrary: false }, [["missing", "nftables library", "not found"]]],
+    [
+      "runc's shim",
+      {
+        programs: new Map([
+          ["runc", "/r"],
+          ["/opt/crun", "/opt/crun"],
+          ["containerd-shim-kata-v2", "/k"],
+        ]),
+      },
+      [
+        ["missing", "handler runc", "no containerd-shim-runc-v2"],
+        ["reduced", "handler crun", "no containerd-shim-runc-v2"],
+      ],
+    ],
+    ["openat2", { kernel: "5.5.19" }, [["missing", "kernel 5.6", "5.5.19"]]],
+    ["overlay", { filesystems: new Set(["ext4"]) }, [["missing", "overlay", "not in the kernel"]]],
+    ["IPv6", { ipv6: false }, [["reduced", "IPv6", "off"]]],
+    [
+      "cgroups",
+      { cgroupVersion: undefined, cgroupControllers: new Set() },
+      [
+        ["missing", "cgroups", "not mounted"],
+        ["reduced", "cgroup limits", "no cpu, memory, pids"],
+      ],
+    ],
+    [
+      "a controller",
+      { cgroupVersion: 1, cgroupControllers: new Set(["cpu", "memory"]) },
+      [["reduced", "cgroup limits", "no pids"]],
+    ],
+    ["CAP_SYS_RESOURCE", { capabilities: 0x1fffeffffffn }, [["reduced", "CAP_SYS_RESOURCE", "no"]]],
+    [
+      "CAP_NET_ADMIN and CAP_MKNOD",
+      { capabilities: ((1n << 41n) - 1n) & ~(1n << 12n) & ~(1n << 27n) },
+      [["missing", "capabilities", "no CAP_NET_ADMIN, CAP_MKNOD"]],
+    ],
+  ];
+
+describe("planFindings()", () => {
+  test.each(lacking)("for a machine that lacks %s", (_, facts, wrong) => {
+    const findings = planFindings({ ...complete, ...facts }, subject);
+    const bad = findings.filter(({ state }) => state !== "ok");
+    expect(bad.map(({ state, check, found }) => [state, check, found])).toEqual(wrong);
+    for (const { state, lost } of findings) expect(lost === "").toBe(state === "ok");
+  });
+});
+
+test("programsOf() names each shim and runtime once", () => {
+  expect(programsOf(subject)).toEqual(["containerd-shim-runc-v2", "runc", "/opt/crun", "containerd-shim-kata-v2"]);
+});
