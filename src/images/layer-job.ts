@@ -47,6 +47,8 @@ export interface StagedLayer {
   readonly contentBytes: number;
   /** Tar entries that made something. */
   readonly entryCount: number;
+  /** Whether nothing of the layers below shows through: the layer is a new bottom. */
+  readonly hidesLower: boolean;
   readonly fixUps: LayerFixUps;
 }
 

@@ -1,4 +1,19 @@
-import type { LayerJob, LayerLimits, StagedLayer } from "./layer-job.ts";
+import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { abortError, delay } from "../common/deadline.ts";
+import { AgentError, errnoOf } from "../common/errors.ts";
+import { Semaphore } from "../common/semaphore.ts";
+import { runSliced } from "../common/time-slice.ts";
+import { defaultLayerLimits, type LayerJob, type LayerLimits, type StagedLayer } from "./layer-job.ts";
+import { decodeFault, encodeFault, type LayerReply, type LayerRequest } from "./layer-messages.ts";
+import { removeDirectory } from "./remove-directory.ts";
+
+/** Bounds what an archive of millions of directories may hold in memory. */
+const heapMb = 512;
+const closeTimeoutMs = 5_000;
 
 export interface LayerPoolOptions {
   /** Worker threads; 0 derives the number from the cores. */
@@ -10,26 +25,115 @@ export interface LayerPoolOptions {
 
 /** Worker threads that turn layers into directories, each layer in one thread, layers in parallel. */
 export class LayerPool implements AsyncDisposable {
-  readonly #options: LayerPoolOptions;
+  readonly #ingestDirectory: string;
+  readonly #limits: LayerLimits;
+  readonly #permits: Semaphore;
+  readonly #idle: Worker[] = [];
+  readonly #all = new Set<Worker>();
+  readonly #running = new Set<Promise<StagedLayer>>();
+  readonly #closing = new AbortController();
 
   constructor(options: LayerPoolOptions) {
-    this.#options = options;
+    this.#ingestDirectory = options.ingestDirectory;
+    this.#limits = options.limits ?? defaultLayerLimits;
+    // One thread more than cores: while one waits for the network, another has work.
+    this.#permits = new Semaphore(options.workers > 0 ? options.workers : Math.min(availableParallelism() + 1, 8));
+    mkdirSync(this.#ingestDirectory, { recursive: true, mode: 0o700 });
   }
 
   /**
    * Downloads, verifies and unpacks one layer. On any failure nothing of it stays behind.
-   * @param onProgress bytes of the blob that have been unpacked so far
+   * @param onProgress bytes of the blob that have been received so far
    * @throws AgentError DataLoss (digest, size or compression wrong), InvalidArgument (a tar no image may hold),
    *   ResourceExhausted (limits, no space), Cancelled, or what the registry client throws
    */
-  unpack(_job: LayerJob, _onProgress: (doneBytes: number) => void, _signal: AbortSignal): Promise<StagedLayer> {
-    throw new Error(`not built yet: ${this.#options.ingestDirectory}`);
+  async unpack(job: LayerJob, onProgress: (doneBytes: number) => void, signal: AbortSignal): Promise<StagedLayer> {
+    const either = AbortSignal.any([signal, this.#closing.signal]);
+    if (either.aborted) throw abortError(either);
+    using _permit = await this.#permits.acquire(either).catch(() => {
+      throw abortError(either);
+    });
+    const directory = join(this.#ingestDirectory, `layer-${randomBytes(8).toString("hex")}`);
+    const work = this.#run({ kind: "unpack", job, directory, limits: this.#limits }, onProgress, either);
+    this.#running.add(work);
+    try {
+      return await work;
+    } catch (error) {
+      // The worker has removed it, unless the worker itself is gone.
+      await runSliced(removeDirectory(directory));
+      throw error;
+    } finally {
+      this.#running.delete(work);
+    }
   }
 
-  /** Ends the threads; running jobs fail with Cancelled. */
-  async close(): Promise<void> {}
+  /** Ends the running jobs with Cancelled, then the threads. */
+  async close(): Promise<void> {
+    this.#closing.abort(new AgentError("Cancelled", "Cannot unpack the layer: the agent is stopping"));
+    const settled = Promise.allSettled([...this.#running]);
+    await Promise.race([settled, delay(closeTimeoutMs)]);
+    await Promise.all([...this.#all].map((worker) => worker.terminate()));
+    await settled;
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+
+  #run(
+    request: Extract<LayerRequest, { kind: "unpack" }>,
+    onProgress: (doneBytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<StagedLayer> {
+    const worker = this.#idle.pop() ?? this.#start();
+    const { promise, resolve, reject } = Promise.withResolvers<StagedLayer>();
+    const abort = () => send(worker, { kind: "abort", error: encodeFault(abortError(signal)) });
+    const finish = () => {
+      worker.off("message", onMessage).off("error", onError).off("exit", onExit);
+      signal.removeEventListener("abort", abort);
+    };
+    const giveBack = () => {
+      finish();
+      worker.unref();
+      this.#idle.push(worker);
+    };
+    const onMessage = (reply: LayerReply) => {
+      if (reply.kind === "progress") return onProgress(reply.doneBytes);
+      giveBack();
+      if (reply.kind === "done") resolve(reply.staged);
+      else reject(decodeFault(reply.error));
+    };
+    const onError = (error: Error) => {
+      finish();
+      const isMemory = errnoOf(error) === "ERR_WORKER_OUT_OF_MEMORY";
+      const code = isMemory ? "ResourceExhausted" : "Internal";
+      reject(new AgentError(code, "Cannot unpack the layer: its worker thread failed", { cause: error }));
+    };
+    const onExit = () => onError(new Error("the thread ended"));
+    worker.on("message", onMessage).on("error", onError).on("exit", onExit);
+    worker.ref();
+    send(worker, request);
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+    return promise;
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL("./layer-worker.ts", import.meta.url), {
+      name: "layer",
+      resourceLimits: { maxOldGenerationSizeMb: heapMb },
+    });
+    this.#all.add(worker);
+    worker.once("exit", () => this.#all.delete(worker));
+    // Without a listener of its own a failure between jobs would end the agent.
+    worker.on("error", () => {
+      const at = this.#idle.indexOf(worker);
+      if (at >= 0) this.#idle.splice(at, 1);
+    });
+    return worker;
+  }
+}
+
+function send(worker: Worker, request: LayerRequest): void {
+  worker.postMessage(request);
 }

@@ -213,8 +213,15 @@ export function listNames(dirFd: number): BytePath[] {
 /**
  * Removes a name and all below it; absent counts as done. Yields now and then so that a caller on the event loop can
  * let others run; drain it at once elsewhere.
+ * @param onRemove told of each removed path, relative to the name: "" for itself, then "/a", "/a/b"
  */
-export function* removeTreeAt(dirFd: number, name: BytePath): Generator<void, void, undefined> {
+export function* removeTreeAt(
+  dirFd: number,
+  name: BytePath,
+  onRemove?: (below: BytePath) => void,
+  below: BytePath = "",
+): Generator<void, void, undefined> {
+  onRemove?.(below);
   if (libc.unlinkat(dirFd, bytes(name), 0) === 0) return;
   const errno = errnoName(koffi.errno());
   if (errno === "ENOENT") return;
@@ -225,7 +232,7 @@ export function* removeTreeAt(dirFd: number, name: BytePath): Generator<void, vo
   if (child === undefined) return;
   try {
     for (const [index, entry] of listNames(child).entries()) {
-      yield* removeTreeAt(child, entry);
+      yield* removeTreeAt(child, entry, onRemove, `${below}/${entry}`);
       if (index % 64 === 63) yield;
     }
   } finally {

@@ -1,0 +1,45 @@
+import { parentPort } from "node:worker_threads";
+import { runAtOnce } from "../common/time-slice.ts";
+import { decodeFault, encodeFault, type LayerReply, type LayerRequest } from "./layer-messages.ts";
+import { removeDirectory } from "./remove-directory.ts";
+import { unpackLayer } from "./unpack-layer.ts";
+
+/** The body of a layer worker: one job after the other, each told by a message and answered by messages. */
+
+const port = parentPort;
+if (port === null) throw new Error("this file is a worker thread's");
+
+/** The main thread wants a smooth number, not one message for each packet. */
+const progressStepBytes = 1024 * 1024;
+let running: AbortController | undefined;
+
+port.on("message", (request: LayerRequest) => {
+  if (request.kind === "abort") running?.abort(decodeFault(request.error));
+  else void serve(request);
+});
+
+async function serve({ job, directory, limits }: Extract<LayerRequest, { kind: "unpack" }>): Promise<void> {
+  running = new AbortController();
+  let reportedBytes = 0;
+  const onProgress = (doneBytes: number) => {
+    if (doneBytes - reportedBytes < progressStepBytes && doneBytes < job.sizeBytes) return;
+    reportedBytes = doneBytes;
+    reply({ kind: "progress", doneBytes });
+  };
+  try {
+    reply({ kind: "done", staged: await unpackLayer(job, directory, limits, onProgress, running.signal) });
+  } catch (error) {
+    try {
+      runAtOnce(removeDirectory(directory));
+    } catch {
+      // The fault of the layer matters more; what stays is removed at the next start.
+    }
+    reply({ kind: "failed", error: encodeFault(error) });
+  } finally {
+    running = undefined;
+  }
+}
+
+function reply(message: LayerReply): void {
+  port?.postMessage(message);
+}
