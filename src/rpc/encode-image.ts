@@ -1,33 +1,10 @@
 import type { FilesystemUsage } from "../generated/runtime/v1/FilesystemUsage.ts";
 import type { Image } from "../generated/runtime/v1/Image.ts";
+import type { ImageRecord } from "../images/image-record.ts";
 import { encodeTimestamp } from "./timestamps.ts";
 
-/** What an answer needs of an image on the node; `ImageRecord` of src/images has it. */
-export interface ShownImage {
-  /** Config digest. */
-  readonly id: string;
-  readonly tags: readonly string[];
-  readonly digests: readonly string[];
-  readonly chainIds: readonly string[];
-  readonly sizeBytes: number;
-  readonly pinned: boolean;
-  readonly annotations: Readonly<Record<string, string>>;
-  readonly config: {
-    readonly user: string;
-    readonly env: readonly string[];
-    readonly entrypoint: readonly string[];
-    readonly cmd: readonly string[];
-    readonly workingDir: string;
-    readonly stopSignal: string;
-    readonly volumes: readonly string[];
-    readonly labels: Readonly<Record<string, string>>;
-    readonly architecture: string;
-    readonly os: string;
-  };
-}
-
 /** An image as every RPC shows it, whatever name led to it. */
-export function encodeImage(image: ShownImage): Image {
+export function encodeImage(image: ImageRecord): Image {
   return {
     id: image.id,
     repo_tags: [...image.tags],
@@ -48,7 +25,7 @@ function encodeUser(text: string): Pick<Image, "uid" | "username"> {
 }
 
 /** Details for `crictl inspecti`, under the names of containerd and of the OCI image config. */
-export function describeImage(image: ShownImage): object {
+export function describeImage(image: ImageRecord): object {
   const { config } = image;
   return {
     chainID: image.chainIds.at(-1) ?? "",

@@ -1,41 +1,25 @@
 import type { AuthConfig__Output } from "../generated/runtime/v1/AuthConfig.ts";
 import type { ImageServiceHandlers } from "../generated/runtime/v1/ImageService.ts";
 import type { ImageSpec__Output } from "../generated/runtime/v1/ImageSpec.ts";
+import type { ImageRecord } from "../images/image-record.ts";
+import type { Images } from "../images/images.ts";
+import type { RegistryCredentials } from "../images/registry-credentials.ts";
 import type { SandboxService } from "../sandbox/sandbox-service.ts";
 import { batches } from "./batches.ts";
-import { describeImage, encodeFilesystem, encodeImage, type ShownImage } from "./encode-image.ts";
+import { describeImage, encodeFilesystem, encodeImage } from "./encode-image.ts";
 import { checkName } from "./field-checks.ts";
 import { invalid } from "./field-error.ts";
 import type { Rpcs } from "./serve.ts";
 import { verboseInfo } from "./verbose-info.ts";
 
-/** Credentials for one pull; empty parts are left out. */
-export interface PullCredentials {
-  readonly username?: string;
-  readonly password?: string;
-  readonly auth?: string;
-  readonly serverAddress?: string;
-  readonly identityToken?: string;
-  readonly registryToken?: string;
-}
-
 export interface ImageRpcDeps {
-  readonly images: {
-    pull(
-      request: { readonly reference: string; readonly auth?: PullCredentials },
-      signal?: AbortSignal,
-    ): Promise<ShownImage>;
-    resolve(reference: string): ShownImage | undefined;
-    list(): readonly ShownImage[];
-    remove(reference: string): Promise<void>;
-    fsInfo(): Promise<Parameters<typeof encodeFilesystem>[0]>;
-  };
+  readonly images: Pick<Images, "pull" | "resolve" | "list" | "remove" | "fsInfo">;
   readonly sandboxes: Pick<SandboxService, "handlers">;
 }
 
 /** ImageService. */
 export function imageRpcs({ images, sandboxes }: ImageRpcDeps) {
-  const list = (image: ImageSpec__Output | null): readonly ShownImage[] => {
+  const list = (image: ImageSpec__Output | null): readonly ImageRecord[] => {
     if (image === null || image.image === "") return images.list();
     const found = images.resolve(image.image);
     return found === undefined ? [] : [found];
@@ -81,7 +65,7 @@ function checkHandler(name: string, handlers: readonly string[]): void {
   }
 }
 
-function decodeAuth(auth: AuthConfig__Output | null): PullCredentials | undefined {
+function decodeAuth(auth: AuthConfig__Output | null): RegistryCredentials | undefined {
   if (auth === null) return undefined;
   const parts = {
     username: auth.username,

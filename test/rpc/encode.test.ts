@@ -1,14 +1,23 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type ContainerId, newId, parseContainerId, parseSandboxId, type SandboxId } from "../../src/common/ids.ts";
+import {
+  type ContainerId,
+  type Digest,
+  newId,
+  parseContainerId,
+  parseDigest,
+  parseSandboxId,
+  type SandboxId,
+} from "../../src/common/ids.ts";
 import type { ContainerStatusResponse__Output } from "../../src/generated/runtime/v1/ContainerStatusResponse.ts";
 import type { CreateContainerRequest__Output } from "../../src/generated/runtime/v1/CreateContainerRequest.ts";
 import type { ImageStatusResponse__Output } from "../../src/generated/runtime/v1/ImageStatusResponse.ts";
 import type { ListContainersResponse__Output } from "../../src/generated/runtime/v1/ListContainersResponse.ts";
 import type { PodSandboxStatusResponse__Output } from "../../src/generated/runtime/v1/PodSandboxStatusResponse.ts";
+import type { ImageRecord } from "../../src/images/image-record.ts";
 import { decodeContainer } from "../../src/rpc/decode-container.ts";
 import { encodeContainer, encodeContainerStatus } from "../../src/rpc/encode-container.ts";
-import { describeImage, encodeImage, type ShownImage } from "../../src/rpc/encode-image.ts";
+import { describeImage, encodeImage } from "../../src/rpc/encode-image.ts";
 import { encodeSandboxStatus } from "../../src/rpc/encode-sandbox.ts";
 import { encodeTimestamp } from "../../src/rpc/timestamps.ts";
 import type { ContainerRecord, ContainerState } from "../../src/sandbox/container-record.ts";
@@ -218,14 +227,21 @@ describe("encodeContainerStatus()", () => {
 });
 
 describe("encodeImage()", () => {
-  const image: ShownImage = {
-    id: "sha256:aa",
+  const [imageId, layerId, topId] = ["a", "b", "c"].map((digit) => parseDigest(`sha256:${digit.repeat(64)}`)) as [
+    Digest,
+    Digest,
+    Digest,
+  ];
+  const image: ImageRecord = {
+    id: imageId,
     tags: ["docker.io/library/debian:12"],
     digests: ["docker.io/library/debian@sha256:bb"],
-    chainIds: ["sha256:c1", "sha256:c2"],
+    chainIds: [layerId, topId],
     sizeBytes: 12345,
     pinned: true,
     annotations: { n: "1" },
+    createdAt: "2026-01-01T00:00:00Z",
+    contentDigests: [],
     config: {
       user: "",
       env: ["A=1"],
@@ -239,12 +255,12 @@ describe("encodeImage()", () => {
       os: "linux",
     },
   };
-  const shown = (one: ShownImage) =>
+  const shown = (one: ImageRecord) =>
     overTheWire<ImageStatusResponse__Output>("ImageStatusResponse", { image: encodeImage(one) }).image;
 
   test("shows it whole", () => {
     expect(shown(image)).toMatchObject({
-      id: "sha256:aa",
+      id: imageId,
       repo_tags: ["docker.io/library/debian:12"],
       repo_digests: ["docker.io/library/debian@sha256:bb"],
       size: "12345",
@@ -270,7 +286,7 @@ describe("encodeImage()", () => {
 
   test("describeImage() uses containerd's names", () => {
     expect(describeImage(image)).toMatchObject({
-      chainID: "sha256:c2",
+      chainID: topId,
       imageSpec: { os: "linux", config: { Cmd: ["bash"], Volumes: { "/data": {} } } },
     });
   });

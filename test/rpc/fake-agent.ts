@@ -101,3 +101,10 @@ export async function refusal(call: Promise<unknown>): Promise<ServiceError> {
     (error: ServiceError) => error,
   );
 }
+
+type AnyCall = (request: object, done: (error: ServiceError | null, response?: object) => void) => unknown;
+
+/** A client's method of that name, whatever its messages are. */
+export function callByName(client: object, name: string): AnyCall {
+  return (Reflect.get(client, name) as AnyCall).bind(client);
+}

@@ -18,7 +18,7 @@ import { AgentError } from "../../src/common/errors.ts";
 import type { Log } from "../../src/common/log.ts";
 import type { ExecSyncResponse__Output } from "../../src/generated/runtime/v1/ExecSyncResponse.ts";
 import { createServer } from "../../src/rpc/server.ts";
-import { ask, fakeDeps, refusal, startServer, temporarySocket } from "./fake-agent.ts";
+import { ask, callByName, fakeDeps, refusal, startServer, temporarySocket } from "./fake-agent.ts";
 
 const folders: string[] = [];
 afterEach(async () => {
@@ -29,13 +29,6 @@ function socketPath(): string {
   const path = temporarySocket();
   folders.push(dirname(path));
   return path;
-}
-
-type AnyCall = (request: object, done: (error: ServiceError | null, response?: object) => void) => unknown;
-
-/** A client's method of that name, whatever its messages are. */
-function callByName(client: object, name: string): AnyCall {
-  return (Reflect.get(client, name) as AnyCall).bind(client);
 }
 
 describe("listen()", () => {
