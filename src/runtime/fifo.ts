@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { Socket } from "node:net";
 import { errnoOf, SystemError } from "../common/errors.ts";
 import { AT_FDCWD, check, cString, libc } from "../system/libc.ts";
@@ -45,6 +45,10 @@ export class FifoReader implements Disposable {
   /** Begins to hand the FIFO's bytes to the sink. */
   start(sink: FifoSink): void {
     if (this.#fd < 0 || this.#socket !== undefined) return;
+    if (!this.#readOnce(sink)) {
+      this[Symbol.dispose]();
+      return;
+    }
     const socket = new Socket({
       fd: this.#fd,
       readable: true,
@@ -61,6 +65,22 @@ export class FifoReader implements Disposable {
 
   resume(): void {
     this.#socket?.resume();
+  }
+
+  /**
+   * The kernel announces no end on a FIFO that had no writer since it was opened, as after a restart when the container
+   * has gone; only a read tells.
+   * @returns whether there is, or was a moment ago, somebody to read from
+   */
+  #readOnce(sink: FifoSink): boolean {
+    try {
+      const bytes = readSync(this.#fd, readBuffer);
+      // A sink that asks for a pause gets one more chunk; that is what bounds it.
+      if (bytes > 0) sink(readBuffer.subarray(0, bytes));
+      return bytes > 0;
+    } catch (error) {
+      return errnoOf(error) === "EAGAIN";
+    }
   }
 
   /** Closes the reading end; what it still holds is dropped unless another reader has it open. */

@@ -121,14 +121,19 @@ export class ShimLauncher {
    */
   async connect(address: ShimAddress): Promise<Shim> {
     const log = this.#holdLog(address.bundle, address.id);
+    let shim: Shim | undefined;
     try {
-      const shim = await Shim.open(address, this.#deps.namespace);
-      void shim.closed.then(() => this.#releaseLog(address.bundle, log));
-      return shim;
+      shim = await Shim.open(address, this.#deps.namespace);
+      // A connection alone proves nothing: a container that was created but not started can hold the listening socket
+      // of a shim that has died.
+      await shim.ping(address.id);
     } catch (error) {
+      shim?.[Symbol.dispose]();
       this.#releaseLog(address.bundle, log);
       throw error;
     }
+    void shim.closed.then(() => this.#releaseLog(address.bundle, log));
+    return shim;
   }
 
   /**

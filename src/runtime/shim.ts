@@ -1,4 +1,4 @@
-import { hasCode } from "../common/errors.ts";
+import { AgentError, hasCode } from "../common/errors.ts";
 import type { ShimEndpoint } from "./shim-bootstrap.ts";
 import { type AnyMessage, codecOf, timestampMs } from "./shim-protocol.ts";
 import { type TaskCalls, type TaskMethod, taskMessages } from "./shim-task.ts";
@@ -52,6 +52,7 @@ const timeoutMs: Readonly<Partial<Record<TaskMethod, number>>> = {
   Update: 20_000,
 };
 const usualTimeoutMs = 10_000;
+const pingTimeoutMs = 5_000;
 
 /**
  * One running shim: the containers of a pod. Every call but wait() has a deadline; errors carry the shim's status code
@@ -143,6 +144,20 @@ export class Shim implements Disposable {
   async connect(id: string): Promise<{ readonly shimPid: number; readonly taskPid: number }> {
     const answer = await this.#call("Connect", { id });
     return { shimPid: answer.shim_pid, taskPid: answer.task_pid };
+  }
+
+  /**
+   * Whether anybody answers.
+   * @throws AgentError Unavailable when nobody does within 5 seconds
+   */
+  async ping(id: string): Promise<void> {
+    try {
+      await this.#call("Connect", { id }, { timeoutMs: pingTimeoutMs });
+    } catch (error) {
+      // Another refusal is an answer too.
+      if (!hasCode(error, "DeadlineExceeded") && !hasCode(error, "Unavailable")) return;
+      throw new AgentError("Unavailable", "The shim does not answer", { cause: error });
+    }
   }
 
   /** @param resources the OCI runtime spec's `linux.resources` object */
