@@ -58,16 +58,21 @@ export class Ingests {
   async fail(id: string, failure: unknown): Promise<void> {
     const record = this.#records.get(id);
     const worthKeeping = hasCode(failure, "RegistryUnavailable") || hasCode(failure, "Unauthenticated");
-    if (record !== undefined && worthKeeping) this.#write({ ...record, state: "kept" });
-    else this.#drop(id);
+    if (record !== undefined && worthKeeping) {
+      this.#write({ ...record, state: "kept" });
+      // The documents are small and fetched again anyway, to see whether the tag has moved.
+      this.#contents.delete(id);
+    } else {
+      this.#drop(id);
+    }
     this.expire();
     await this.#dependencies.collect();
   }
 
-  /** Forgets the failed tries of a reference; of all, without one. */
-  abandon(reference: string | undefined): void {
-    for (const { id } of this.#kept((record) => reference === undefined || record.reference === reference))
-      this.#drop(id);
+  /** Forgets the failed tries of these references; of all, without any. */
+  abandon(references?: readonly string[]): void {
+    const matches = (record: IngestRecord) => references === undefined || references.includes(record.reference);
+    for (const { id } of this.#kept(matches)) this.#drop(id);
   }
 
   /** Forgets failed tries that nobody has come back to within an hour. */

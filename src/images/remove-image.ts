@@ -1,6 +1,7 @@
 import { failpoint } from "../common/failpoint.ts";
 import type { ImageCatalogue } from "./image-catalogue.ts";
 import type { Ingests } from "./ingests.ts";
+import { formatReference, parseReference } from "./reference.ts";
 
 export interface RemoveDependencies {
   readonly catalogue: ImageCatalogue;
@@ -15,14 +16,24 @@ export interface RemoveDependencies {
  * Nothing there counts as done, as CRI asks (api.proto, RemoveImage).
  */
 export async function removeImage(dependencies: RemoveDependencies, reference: string): Promise<void> {
-  const image = dependencies.catalogue.resolve(reference);
-  // What failed pulls have kept would otherwise stay after everything visible is gone.
-  dependencies.ingests.abandon(undefined);
+  const { catalogue, ingests } = dependencies;
+  const image = catalogue.resolve(reference);
   if (image !== undefined) {
     failpoint("remove.image-intent");
-    dependencies.catalogue.remove(image.id);
+    catalogue.remove(image.id);
     failpoint("remove.image-record");
   }
+  // What failed pulls have kept for another try must not outlive the wish to have the image gone.
+  const names = image === undefined ? canonicalNames(reference) : [...image.tags, ...image.digests];
+  ingests.abandon(catalogue.list().length === 0 ? undefined : names);
   await dependencies.collect();
   failpoint("remove.image-layers");
+}
+
+function canonicalNames(reference: string): readonly string[] {
+  try {
+    return [formatReference(parseReference(reference))];
+  } catch {
+    return [];
+  }
 }
