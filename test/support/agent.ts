@@ -28,9 +28,9 @@ export class Agent implements AsyncDisposable {
     this.#logPath = join(instance.scratch, "agent.log");
   }
 
-  /** Starts an agent and waits until it serves. */
-  static async start(settings: AgentSettings = {}): Promise<Agent> {
-    const agent = new Agent(await reserveInstance(), settings);
+  /** Starts an agent and waits until it serves. @param instance names reserved before, with files in its scratch */
+  static async start(settings: AgentSettings = {}, instance?: TestInstance): Promise<Agent> {
+    const agent = new Agent(instance ?? (await reserveInstance()), settings);
     try {
       await agent.start();
     } catch (error) {
