@@ -4,13 +4,7 @@ import { existsSync, statSync, writeFileSync } from "node:fs";
 import { mkdir, rm, symlink } from "node:fs/promises";
 import { createServer as createSocketServer } from "node:net";
 import { dirname, join } from "node:path";
-import {
-  credentials,
-  loadPackageDefinition,
-  type ServiceClientConstructor,
-  type ServiceError,
-  status,
-} from "@grpc/grpc-js";
+import { credentials, loadPackageDefinition, type ServiceClientConstructor, status } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { service as healthService, protoPath } from "grpc-health-check";
 import { afterEach, describe, expect, test } from "vitest";
