@@ -116,7 +116,7 @@ function decodeLinux(profile: Profile, field: string, linux: LinuxPodSandboxConf
 /** A pod has no process of its own: its user and root are checked, so that mistakes show, and otherwise unused. */
 function checkSecurity(profile: Profile, field: string, context: LinuxSandboxSecurityContext__Output | null): void {
   if (context === null) return;
-  if (context.privileged) admit(profile, "privileged", `${field}.privileged`, "true");
+  if (context.privileged) admit(profile, "privileged", `${field}.privileged`, true);
   decodeUser(field, context);
   checkNoLabel(`${field}.selinux_options`, context.selinux_options);
   checkSandboxProfile(`${field}.seccomp`, "seccomp", context.seccomp);

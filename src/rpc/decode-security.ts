@@ -36,7 +36,7 @@ export function decodeSecurity(
   context: LinuxContainerSecurityContext__Output | null,
 ): SecurityContext {
   if (context === null) return defaultSecurity;
-  if (context.privileged) admit(profile, "privileged", `${field}.privileged`, "true");
+  if (context.privileged) admit(profile, "privileged", `${field}.privileged`, true);
   checkNoLabel(`${field}.selinux_options`, context.selinux_options);
   checkUnconfined(`${field}.seccomp`, "seccomp", context.seccomp);
   checkUnconfined(`${field}.apparmor`, "AppArmor", context.apparmor);

@@ -19,7 +19,12 @@ const kubeletPods = "/var/lib/kubelet/pods/";
  * Refuses what the profile does not allow.
  * @throws AgentError InvalidArgument that names the field and the setting that allows it
  */
-export function admit(profile: Profile, limit: keyof typeof limits, field: string, value: string | number): void {
+export function admit(
+  profile: Profile,
+  limit: keyof typeof limits,
+  field: string,
+  value: string | number | boolean,
+): void {
   if (profile === "node") return;
   throw new AgentError(
     "InvalidArgument",

@@ -90,7 +90,7 @@ function streamHandler(rpc: string, answers: StreamRpc, log: Log): handleServerS
 }
 
 /** Reads, which callers repeat every second or so; their success is no news. */
-const isRead = /Status$|^List|^Stream|^Version$|Info$|Stats$|^RuntimeConfig$/;
+const isRead = /Status$|^List|^Stream|^Watch|^Version$|Info$|Stats$|Events$|^RuntimeConfig$/;
 /** Our own fault rather than the caller's. */
 const faults: ReadonlySet<Code> = new Set([Code.INTERNAL, Code.DATA_LOSS, Code.UNKNOWN]);
 
@@ -108,7 +108,15 @@ function logOutcome(
   }
   const { status, error } = failure;
   const outcome = { ...fields, code: codeName(status.code), error: errorText(error), ...faultDetails(status, error) };
-  log[faults.has(status.code) ? "error" : "warn"](outcome, "RPC failed");
+  log[failureLevel(rpc, status.code)](outcome, "RPC failed");
+}
+
+/** A poll for something that went away or isn't built, and a watch that its client ended, are no news either. */
+const expectedOfReads: ReadonlySet<Code> = new Set([Code.NOT_FOUND, Code.UNIMPLEMENTED, Code.CANCELLED]);
+
+function failureLevel(rpc: string, code: Code): "debug" | "warn" | "error" {
+  if (faults.has(code)) return "error";
+  return isRead.test(rpc) && expectedOfReads.has(code) ? "debug" : "warn";
 }
 
 /** Where the fault is, and the failed clean-up that the caller was not told about. */

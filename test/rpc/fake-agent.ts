@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Client, credentials, type ServiceError } from "@grpc/grpc-js";
 import { loadPackage } from "../../src/common/load-proto.ts";
 import { createLog } from "../../src/common/log.ts";
@@ -76,6 +77,7 @@ export async function startServer(parts: FakeParts = {}): Promise<TestServer> {
     [Symbol.asyncDispose]: async () => {
       for (const client of clients as readonly Client[]) client.close();
       await server.close(0);
+      await rm(dirname(address), { recursive: true, force: true });
     },
   };
 }
