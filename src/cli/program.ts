@@ -41,7 +41,7 @@ export async function runProgram(parts: ProgramParts, argv: readonly string[]): 
     return 0;
   } catch (error) {
     // Commander has written its message, or the help that was asked for.
-    if (error instanceof CommanderError) return isAskedFor(error) ? 0 : 2;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof CommandFailed) return 1;
     process.stderr.write(`podling: ${errorText(error)}\n`);
     return 1;
@@ -66,10 +66,6 @@ export function createProgram(parts: ProgramParts): Command {
 
 /** A command that has said all there is to say and failed. */
 class CommandFailed extends Error {}
-
-function isAskedFor({ code }: CommanderError): boolean {
-  return code === "commander.helpDisplayed" || code === "commander.version";
-}
 
 function addServe(program: Command, parts: ProgramParts): void {
   program

@@ -71,7 +71,7 @@ describe("podling with an agent", () => {
   });
 
   test("pods lists pods with their addresses", async () => {
-    expect(await podling(["pods", "-o", "json"])).toEqual({ exitCode: 0, stdout: "[]\n", stderr: "" });
+    expect(await podling(["pods", "-o", "json"])).toMatchObject({ exitCode: 0, stdout: "[]\n", stderr: "" });
     using cri = new CriClient(agent.socket);
     const config = { metadata: { name: "p", namespace: "n", uid: "u", attempt: 0 }, linux: {} };
     const { pod_sandbox_id: id } = await cri.call("RunPodSandbox", { config });
