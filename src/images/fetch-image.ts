@@ -1,10 +1,11 @@
 import { AgentError } from "../common/errors.ts";
 import type { Digest } from "../common/ids.ts";
+import type { FetchedDocument } from "./host-client.ts";
 import { type ImageConfigDocument, maxConfigBytes, parseImageConfig } from "./image-config.ts";
 import { type ManifestDocument, parseManifest } from "./manifest.ts";
 import { choosePlatform, type Platform } from "./platform.ts";
 import { formatReference, type ImageReference } from "./reference.ts";
-import type { FetchedDocument, RegistryClient } from "./registry-client.ts";
+import type { RegistryClient } from "./registry-client.ts";
 
 const maxIndexDepth = 3;
 
