@@ -1,5 +1,6 @@
+import { accessSync, constants } from "node:fs";
 import { credentials, type requestCallback, type ServiceError, status } from "@grpc/grpc-js";
-import { AgentError } from "../common/errors.ts";
+import { AgentError, errnoOf } from "../common/errors.ts";
 import { loadPackage } from "../common/load-proto.ts";
 import type { ProtoGrpcType as AdminPackage } from "../generated/admin.ts";
 import type { ProtoGrpcType as CriPackage } from "../generated/api.ts";
@@ -53,10 +54,9 @@ export class AgentClient implements Disposable {
   explain(error: ServiceError): AgentError {
     const unreachable = error.code === status.UNAVAILABLE && /connect|No connection/.test(error.details);
     if (unreachable) {
-      const reason = /\b(E[A-Z]{3,})\b/.exec(error.details)?.[1];
       return new AgentError(
         "Unavailable",
-        `Cannot reach an agent at ${JSON.stringify(this.address)}${reason === undefined ? "" : ` (${reason})`}: ` +
+        `Cannot reach an agent at ${JSON.stringify(this.address)}, ${connectReason(this.address)}: ` +
           "start one with podling serve, or name its socket with --address or PODLING_ADDRESS",
       );
     }
@@ -67,6 +67,16 @@ export class AgentClient implements Disposable {
     this.runtime.close();
     this.images.close();
     this.admin.close();
+  }
+}
+
+/** grpc-js tells the reason of a failed connection only now and then; the socket's file tells it always. */
+function connectReason(address: string): string {
+  try {
+    accessSync(address.replace(/^unix:(?:\/\/)?/, ""), constants.W_OK);
+    return "where nobody answers";
+  } catch (error) {
+    return errnoOf(error) === "ENOENT" ? "which does not exist" : "which this user may not open";
   }
 }
 

@@ -38,8 +38,8 @@ const wrong: ReadonlyArray<readonly [readonly string[], string]> = [
 
 /** Refusals: what was typed, and the reason. */
 const refused: ReadonlyArray<readonly [readonly string[], string]> = [
-  [["images"], `Cannot reach an agent at "${directory}/nobody.sock" (ENOENT)`],
-  [["pods", "-o", "json"], `Cannot reach an agent at "${directory}/nobody.sock" (ENOENT)`],
+  [["images"], `Cannot reach an agent at "${directory}/nobody.sock", which does not exist`],
+  [["pods", "-o", "json"], `Cannot reach an agent at "${directory}/nobody.sock", which does not exist`],
   [
     ["pods", "list", "--address", `unix://${directory}/x.sock`],
     `Cannot reach an agent at "unix://${directory}/x.sock"`,
