@@ -3,11 +3,8 @@ import { Socket } from "node:net";
 import { errnoOf, SystemError } from "../common/errors.ts";
 import { AT_FDCWD, check, cString, libc } from "../system/libc.ts";
 
-const F_SETPIPE_SZ = 1031;
-/** What a process may write while nobody reads, such as during a restart of the agent. */
-const pipeBytes = 256 << 10;
-/** One for all FIFOs: what was read is consumed before the next read of any of them. */
-const readBuffer = Buffer.allocUnsafeSlow(pipeBytes);
+/** One for all FIFOs, as long as a pipe holds: what was read is consumed before the next read of any of them. */
+const readBuffer = Buffer.allocUnsafeSlow(64 << 10);
 
 /** Makes a FIFO only root can open. One that is there already is kept, with what it holds. */
 export function makeFifo(path: string): void {
@@ -38,8 +35,6 @@ export class FifoReader implements Disposable {
     // As a writer of its own, a reader never sees an end: for pipes whose writers come and go.
     const access = options.alsoWriter === true ? constants.O_RDWR : constants.O_RDONLY;
     this.#fd = openFifo(path, access | constants.O_NONBLOCK);
-    // Refused above the system's limit; the default size then does.
-    libc.fcntl(this.#fd, F_SETPIPE_SZ, pipeBytes);
   }
 
   /** Begins to hand the FIFO's bytes to the sink. */
