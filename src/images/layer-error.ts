@@ -1,4 +1,4 @@
-import { AgentError } from "../common/errors.ts";
+import { AgentError, SystemError } from "../common/errors.ts";
 
 /** A layer whose tar no image may hold: hostile, or beyond what the format allows. Fetching it again won't help. */
 export function invalidLayer(what: string, options?: { readonly cause?: unknown }): AgentError {
@@ -13,4 +13,23 @@ export function damagedLayer(what: string, options?: { readonly cause?: unknown 
 /** A layer that wants more than one may have. */
 export function oversizedLayer(what: string): AgentError {
   return new AgentError("ResourceExhausted", `Cannot unpack the layer: ${what}`);
+}
+
+/** Tells what a failed system call means for a layer. Errors of ours pass as they are. */
+export function layerFault(error: unknown): unknown {
+  if (!(error instanceof SystemError)) return error;
+  switch (error.errno) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return new AgentError("ResourceExhausted", "Cannot unpack the layer: no space is left for its files", {
+        cause: error,
+      });
+    case "ENAMETOOLONG":
+    case "ELOOP":
+    case "EMLINK":
+    case "EINVAL":
+      return invalidLayer("it asks for what the file system does not allow", { cause: error });
+    default:
+      return new AgentError("SystemFailure", "Cannot unpack the layer", { cause: error });
+  }
 }

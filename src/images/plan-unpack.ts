@@ -202,6 +202,12 @@ function allowedXattrs(entry: TarEntry): TarEntry["xattrs"] {
   });
 }
 
+/** Whether an attribute found on a file of a layer is the image's own, and so belongs to a copy of the file. */
+export function mayCopyXattr(name: BytePath): boolean {
+  if (name === "security.capability" || name.startsWith("system.posix_acl_")) return true;
+  return name.startsWith("user.") && !name.startsWith("user.overlay.");
+}
+
 /** struct vfs_cap_data of include/uapi/linux/capability.h: revision 2, or revision 3 for the root user itself. */
 function isImageCapability(entry: TarEntry, value: Buffer): boolean {
   const revision = value.length >= 4 ? value.readUInt8(3) : 0;

@@ -1,6 +1,20 @@
+import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { AgentError, primaryError } from "../common/errors.ts";
+import { failpoint } from "../common/failpoint.ts";
 import type { Digest } from "../common/ids.ts";
+import { runSliced } from "../common/time-slice.ts";
 import type { Database } from "../state/database.ts";
+import { RecordTable } from "../state/record-table.ts";
+import { unmount } from "../system/mount.ts";
+import { listMounts } from "../system/mountinfo.ts";
+import { syncFileSystem } from "../system/sync-file-system.ts";
+import { applyFixUps } from "./apply-fix-ups.ts";
+import { layerFault } from "./layer-error.ts";
 import type { StagedLayer } from "./layer-job.ts";
+import { openLowerView } from "./lower-view.ts";
+import { removeDirectory } from "./remove-directory.ts";
+import { decodeSnapshot, type Snapshot, type SnapshotIds } from "./snapshot-record.ts";
 
 export interface SnapshotStoreOptions {
   /** `<root>`: holds `snapshots` and `ingest`. */
@@ -10,70 +24,194 @@ export interface SnapshotStoreOptions {
   readonly durable: boolean;
 }
 
-export interface SnapshotIds {
-  readonly chainId: Digest;
-  readonly parentChainId: Digest | undefined;
-  readonly diffId: Digest;
-}
-
-/** One committed layer on its parents. */
-export interface Snapshot extends SnapshotIds {
-  /** Short name of its directory under `<root>/snapshots`. */
-  readonly number: number;
-  /** Bytes of file content in this layer alone. */
-  readonly sizeBytes: number;
-  readonly inodes: number;
-}
-
-/** Unpacked layers as directories for overlayfs, one for each chain id, shared by all images that contain it. */
+/**
+ * Unpacked layers as directories for overlayfs, one for each chain id, shared by all images that contain it.
+ *
+ * A commit moves a staged layer into place; its record follows at the next {@link sync}, when the data is durable. So a
+ * record always stands for a whole directory, and a directory without a record is a leftover.
+ */
 export class SnapshotStore {
-  readonly #options: SnapshotStoreOptions;
+  readonly #directory: string;
+  readonly #ingestDirectory: string;
+  readonly #durable: boolean;
+  readonly #database: Database;
+  readonly #table: RecordTable<Snapshot>;
+  readonly #snapshots = new Map<Digest, Snapshot>();
+  /** Committed, but not recorded yet. */
+  readonly #unrecorded = new Set<Digest>();
+  #lastNumber = 0;
 
   constructor(options: SnapshotStoreOptions) {
-    this.#options = options;
+    this.#directory = join(options.rootDirectory, "snapshots");
+    this.#ingestDirectory = join(options.rootDirectory, "ingest");
+    this.#durable = options.durable;
+    this.#database = options.database;
+    this.#table = new RecordTable(options.database, "snapshots", decodeSnapshot);
+    for (const path of [this.#directory, this.#ingestDirectory]) mkdirSync(path, { recursive: true, mode: 0o700 });
+    this.#load();
   }
 
-  has(_chainId: Digest): boolean {
-    throw new Error(`not built yet: ${this.#options.rootDirectory}`);
+  has(chainId: Digest): boolean {
+    return this.#snapshots.has(chainId);
   }
 
   /**
-   * Makes a staged layer the snapshot of its chain id. Its parent must be committed. The record is written by the next
-   * {@link sync}, after the data is durable.
+   * Makes a staged layer the snapshot of its chain id; committed already counts as done. The staged directory is gone
+   * afterwards, also after a failure.
+   * @throws AgentError FailedPrecondition when its parent is not committed, InvalidArgument when the layer does not fit
+   *   on its parents, ResourceExhausted, SystemFailure
    */
-  commit(_staged: StagedLayer, _ids: SnapshotIds): Promise<void> {
-    throw new Error("not built yet");
+  async commit(staged: StagedLayer, ids: SnapshotIds): Promise<void> {
+    const { chainId, parentChainId, diffId } = ids;
+    if (this.has(chainId)) return await this.discard(staged);
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => this.discard(staged));
+    if (parentChainId !== undefined) await this.#fitOnParents(staged, parentChainId);
+    failpoint("pull.snapshot-fitted");
+    // Another pull may have committed the same chain meanwhile; from here on nothing waits.
+    if (this.has(chainId)) return;
+    this.#lastNumber++;
+    const number = this.#lastNumber;
+    renameSync(staged.directory, join(this.#directory, String(number)));
+    failpoint("pull.snapshot-placed");
+    const { contentBytes: sizeBytes, entryCount: inodes, hidesLower } = staged;
+    this.#snapshots.set(chainId, { chainId, parentChainId, diffId, number, sizeBytes, inodes, hidesLower });
+    this.#unrecorded.add(chainId);
+    undo.move();
   }
 
-  /** Removes a staged layer. */
-  discard(_staged: StagedLayer): Promise<void> {
-    throw new Error("not built yet");
+  /** Removes a staged layer. Gone already counts as done. */
+  async discard(staged: StagedLayer): Promise<void> {
+    await runSliced(removeDirectory(staged.directory));
   }
 
-  /** Makes every commit so far durable: syncfs, then the records. */
-  sync(): Promise<void> {
-    throw new Error("not built yet");
+  /**
+   * Makes every commit so far durable: the data first, then the records.
+   * @throws AgentError SystemFailure when the disk can't take the data
+   */
+  async sync(): Promise<void> {
+    const batch = [...this.#unrecorded];
+    if (batch.length === 0) return;
+    if (this.#durable) await syncFileSystem(this.#directory);
+    failpoint("pull.snapshots-synced");
+    this.#database.transaction(() => {
+      for (const chainId of batch) {
+        const snapshot = this.#snapshots.get(chainId);
+        // Removed or recorded by another pull while the disk was busy.
+        if (snapshot === undefined || !this.#unrecorded.has(chainId)) continue;
+        this.#table.put(chainId, snapshot);
+      }
+    });
+    for (const chainId of batch) this.#unrecorded.delete(chainId);
+    failpoint("pull.snapshots-recorded");
   }
 
-  /** The layer directories of a chain, overlay order: top first. */
-  lowerDirectories(_topChainId: Digest): string[] {
-    throw new Error("not built yet");
+  /**
+   * The layer directories of a chain, overlay order: top first.
+   * @throws AgentError NotFound when a layer of the chain is not here
+   */
+  lowerDirectories(topChainId: Digest): string[] {
+    const directories: string[] = [];
+    for (let chainId: Digest | undefined = topChainId; chainId !== undefined; ) {
+      const snapshot = this.#snapshots.get(chainId);
+      if (snapshot === undefined) throw new AgentError("NotFound", `No snapshot of chain "${chainId}" is on this node`);
+      directories.push(join(this.#directory, String(snapshot.number), "fs"));
+      chainId = snapshot.hidesLower ? undefined : snapshot.parentChainId;
+    }
+    return directories;
   }
 
   list(): readonly Snapshot[] {
-    throw new Error("not built yet");
+    return [...this.#snapshots.values()];
   }
 
-  remove(_chainId: Digest): Promise<void> {
-    throw new Error("not built yet");
+  /**
+   * Removes one snapshot; absent already counts as done.
+   * @throws AgentError FailedPrecondition while another snapshot stands on it
+   */
+  async remove(chainId: Digest): Promise<void> {
+    const snapshot = this.#snapshots.get(chainId);
+    if (snapshot === undefined) return;
+    const child = this.list().find((other) => other.parentChainId === chainId);
+    if (child !== undefined) {
+      throw new AgentError(
+        "FailedPrecondition",
+        `Cannot remove snapshot "${chainId}": "${child.chainId}" stands on it`,
+      );
+    }
+    this.#table.delete(chainId);
+    this.#snapshots.delete(chainId);
+    this.#unrecorded.delete(chainId);
+    failpoint("remove.snapshot-forgotten");
+    await runSliced(removeDirectory(join(this.#directory, String(snapshot.number))));
   }
 
-  /** At start: drops directories without a record, records without a directory, and unfinished ingests. */
-  recover(): Promise<void> {
-    throw new Error("not built yet");
+  /**
+   * At start, before anything else: removes what crashed pulls and removals left (unfinished ingests, directories
+   * without a record) and forgets records whose directory is gone, with all that stood on them.
+   */
+  async recover(): Promise<void> {
+    for (const { target } of listMounts()) {
+      if (target.startsWith(`${this.#ingestDirectory}/`)) await unmount(target);
+    }
+    await this.#removeAll(this.#ingestDirectory, () => false);
+    const numbers = new Set(this.list().map(({ number }) => String(number)));
+    await this.#removeAll(this.#directory, (name) => numbers.has(name));
+    for (let lost = this.#findLost(); lost !== undefined; lost = this.#findLost()) {
+      this.#table.delete(lost.chainId);
+      this.#snapshots.delete(lost.chainId);
+      await runSliced(removeDirectory(join(this.#directory, String(lost.number))));
+    }
   }
 
   usage(): { readonly bytes: number; readonly inodes: number } {
-    throw new Error("not built yet");
+    let bytes = 0;
+    let inodes = 0;
+    for (const snapshot of this.#snapshots.values()) {
+      bytes += snapshot.sizeBytes;
+      inodes += snapshot.inodes;
+    }
+    return { bytes, inodes };
+  }
+
+  #load(): void {
+    // A row that can't be read stands for a directory that recover() then removes: the layer is simply pulled again.
+    const unreadable: string[] = [];
+    for (const snapshot of this.#table.list((id) => unreadable.push(id))) {
+      this.#snapshots.set(snapshot.chainId, snapshot);
+    }
+    for (const id of unreadable) this.#table.delete(id);
+    // Counted over directories as well: one that waits for recover() must not be taken again.
+    const numbers = [...this.list().map(({ number }) => number), ...readdirSync(this.#directory).map(Number)];
+    this.#lastNumber = Math.max(0, ...numbers.filter(Number.isSafeInteger));
+  }
+
+  /** Settles what the layer left open because it was unpacked without its parents. */
+  async #fitOnParents(staged: StagedLayer, parentChainId: Digest): Promise<void> {
+    if (!this.has(parentChainId)) {
+      throw new AgentError("FailedPrecondition", `Cannot commit layer "${staged.diffId}": its parent is not committed`);
+    }
+    const { impliedDirectories, whiteouts, lowerLinks } = staged.fixUps;
+    if (impliedDirectories.length + whiteouts.length + lowerLinks.length === 0) return;
+    try {
+      await using lower = await openLowerView(this.lowerDirectories(parentChainId), staged.directory);
+      await runSliced(applyFixUps(staged, lower.fd));
+    } catch (error) {
+      throw layerFault(primaryError(error));
+    }
+  }
+
+  #findLost(): Snapshot | undefined {
+    return this.list().find(
+      ({ number, parentChainId }) =>
+        !existsSync(join(this.#directory, String(number), "fs")) ||
+        (parentChainId !== undefined && !this.has(parentChainId)),
+    );
+  }
+
+  async #removeAll(directory: string, keep: (name: string) => boolean): Promise<void> {
+    for (const name of readdirSync(directory)) {
+      if (!keep(name)) await runSliced(removeDirectory(join(directory, name)));
+    }
   }
 }

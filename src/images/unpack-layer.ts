@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { AgentError, errnoOf, SystemError } from "../common/errors.ts";
+import { AgentError } from "../common/errors.ts";
 import { failpoint } from "../common/failpoint.ts";
 import type { Digest } from "../common/ids.ts";
 import { closeFd, openRoot } from "../system/root-directory.ts";
@@ -9,7 +9,7 @@ import { openBlob } from "./blob-stream.ts";
 import { finishLayer } from "./finish-layer.ts";
 import { Inflater } from "./inflate.ts";
 import { compressionOf } from "./layer-compression.ts";
-import { damagedLayer, invalidLayer, oversizedLayer } from "./layer-error.ts";
+import { damagedLayer, layerFault, oversizedLayer } from "./layer-error.ts";
 import type { LayerJob, LayerLimits, StagedLayer } from "./layer-job.ts";
 import { LayerWriter } from "./layer-writer.ts";
 import { TarReader } from "./tar-reader.ts";
@@ -115,28 +115,9 @@ async function writeTree(
       fixUps,
     };
   } catch (error) {
-    throw fileSystemFault(error);
+    throw layerFault(error);
   } finally {
     closeFd(rootFd);
-  }
-}
-
-/** Tells what an errno means for a layer. Errors of ours pass as they are. */
-function fileSystemFault(error: unknown): unknown {
-  if (!(error instanceof SystemError)) return error;
-  switch (errnoOf(error)) {
-    case "ENOSPC":
-    case "EDQUOT":
-      return new AgentError("ResourceExhausted", "Cannot unpack the layer: no space is left for its files", {
-        cause: error,
-      });
-    case "ENAMETOOLONG":
-    case "ELOOP":
-    case "EMLINK":
-    case "EINVAL":
-      return invalidLayer("it asks for what the file system does not allow", { cause: error });
-    default:
-      return new AgentError("SystemFailure", "Cannot unpack the layer", { cause: error });
   }
 }
 
