@@ -35,8 +35,9 @@ export class ContentStore {
 
   /** The bytes; undefined when they are missing, or no longer what they were: such a file is fetched and written anew. */
   read(digest: Digest): Uint8Array | undefined {
+    const path = this.#path(digest);
     try {
-      const bytes = readFileSync(this.#path(digest));
+      const bytes = readFileSync(path);
       return isTrue(digest, bytes) ? bytes : undefined;
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return undefined;

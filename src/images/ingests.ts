@@ -54,11 +54,14 @@ export class Ingests {
     for (const record of this.#kept((other) => other.reference === reference)) this.#drop(record.id);
   }
 
-  /** Ends a pull that failed: its layers stay when another try may succeed, else they go. */
-  async fail(id: string, failure: unknown): Promise<void> {
+  /**
+   * Ends a pull that failed: its layers stay when another try may succeed, else they go.
+   * @param hasLayers whether it has brought any
+   */
+  async fail(id: string, failure: unknown, hasLayers: boolean): Promise<void> {
     const record = this.#records.get(id);
-    const worthKeeping = hasCode(failure, "RegistryUnavailable") || hasCode(failure, "Unauthenticated");
-    if (record !== undefined && worthKeeping) {
+    const mayPass = hasCode(failure, "RegistryUnavailable") || hasCode(failure, "Unauthenticated");
+    if (record !== undefined && mayPass && hasLayers) {
       this.#write({ ...record, state: "kept" });
       // The documents are small and fetched again anyway, to see whether the tag has moved.
       this.#contents.delete(id);

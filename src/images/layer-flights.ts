@@ -6,7 +6,7 @@ import type { BlobSource } from "./blob-source.ts";
 import type { LayerJob, StagedLayer } from "./layer-job.ts";
 import type { LayerStep } from "./plan-pull.ts";
 import type { PullProgress } from "./pull-progress.ts";
-import type { SnapshotIds } from "./snapshot-store.ts";
+import type { SnapshotIds } from "./snapshot-record.ts";
 
 /** What turns blobs into staged layers. */
 export interface LayerUnpacker {

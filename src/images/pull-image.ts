@@ -70,14 +70,16 @@ async function pullUnderIntent(
   const ingest = ingests.begin(name);
   await using undo = new AsyncDisposableStack();
   let failure: unknown;
-  undo.defer(() => ingests.fail(ingest, failure));
+  let plan: PullPlan | undefined;
+  const broughtLayers = () => plan?.steps.some(({ chainId, present }) => !present && snapshots.has(chainId)) ?? false;
+  undo.defer(() => ingests.fail(ingest, failure, broughtLayers()));
   try {
     failpoint("pull.intent");
     const client = await openClient();
     const readContent = (digest: Digest) => content.read(digest);
     const fetched = await fetchImage({ client, reference, host, readContent, signal });
     failpoint("pull.resolved");
-    const plan = planPull({ name, ...fetched, host, hasSnapshot: (chainId) => snapshots.has(chainId) });
+    plan = planPull({ name, ...fetched, host, hasSnapshot: (chainId) => snapshots.has(chainId) });
     ingests.hold(
       ingest,
       plan.steps.map((step) => step.chainId),

@@ -1,6 +1,6 @@
 import type { Digest } from "../common/ids.ts";
 import { KeyedMutex } from "../common/keyed-mutex.ts";
-import type { SnapshotIds } from "./snapshot-store.ts";
+import type { SnapshotIds } from "./snapshot-record.ts";
 
 /** The snapshots the keeper decides about. */
 export interface KeptSnapshots {
