@@ -1,8 +1,9 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError } from "../common/errors.ts";
+import { unmount } from "../system/mount.ts";
+import { listMounts } from "../system/mountinfo.ts";
 import { renderOciSpec } from "./oci-spec.ts";
-import { unmountRootfs } from "./rootfs.ts";
 
 /**
  * Makes the bundle directory a runtime reads: only root may enter, for config.json holds the environment's secrets.
@@ -29,13 +30,33 @@ export function writeBundle(bundle: string, spec: object): void {
   }
 }
 
-/** Unmounts the root file system of a bundle and removes the bundle. Gone already counts as done. */
+/**
+ * Unmounts what is mounted in a bundle, the root file system above all, and removes the bundle. Gone already counts as
+ * done. What lies behind a mount that can't be unmounted is never touched.
+ * @throws AgentError SystemFailure
+ */
 export async function removeBundle(bundle: string): Promise<void> {
-  const rootfs = join(bundle, "rootfs");
-  await unmountRootfs(rootfs);
   try {
+    await unmountBelow(bundle);
     rmSync(bundle, { recursive: true, force: true, maxRetries: 3 });
   } catch (cause) {
     throw new AgentError("SystemFailure", `Can't remove the bundle "${bundle}"`, { cause });
   }
+}
+
+/** A mount may lie on another one at the same place, so what the table still shows is unmounted again. */
+async function unmountBelow(directory: string): Promise<void> {
+  for (let round = 0; round < 8; round++) {
+    const mounted = mountsBelow(directory);
+    if (mounted.length === 0) return;
+    // The table is in the order of mounting, so the last one has none on it.
+    for (const target of mounted.toReversed()) await unmount(target);
+  }
+  throw new Error(`something mounts in it again and again: ${mountsBelow(directory).join(", ")}`);
+}
+
+function mountsBelow(directory: string): readonly string[] {
+  return listMounts()
+    .map(({ target }) => target)
+    .filter((target) => target.startsWith(`${directory}/`));
 }

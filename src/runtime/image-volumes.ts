@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { AgentError } from "../common/errors.ts";
@@ -48,7 +48,8 @@ async function makeVolume(content: string, volume: string): Promise<void> {
   try {
     // Half a copy of an earlier try would pass for the whole.
     rmSync(volume, { recursive: true, force: true });
-    mkdirSync(volume, { recursive: true, mode: 0o755 });
+    mkdirSync(volume, { recursive: true });
+    chmodSync(volume, 0o755);
     if (!existsSync(content) || !statSync(content).isDirectory()) return;
     // cp keeps owners, modes, times, links, extended attributes and device nodes, and follows no link it finds.
     await promisify(execFile)("cp", ["-a", "--", `${content}/.`, volume], {

@@ -22,7 +22,9 @@ export function preparePidHolder(root: string): string {
   }
   const directory = join(root, "pid-holder/fs");
   try {
-    for (const name of ["proc", "dev"]) mkdirSync(join(directory, name), { recursive: true, mode: 0o755 });
+    for (const name of ["proc", "dev"]) mkdirSync(join(directory, name), { recursive: true });
+    // Its process is nobody, and must find the program whatever our umask is.
+    chmodSync(directory, 0o755);
     const target = join(directory, "catatonit");
     if (!isCopyOf(target, source)) {
       // Renamed into place, since a holder that runs keeps the old file open.

@@ -1,3 +1,4 @@
+import type { HostFacts } from "./host-facts.ts";
 import { type OciSpec, ociVersion } from "./oci-spec.ts";
 import { cgroupPath } from "./plan-spec.ts";
 import type { SpecSandbox } from "./spec-input.ts";
@@ -17,14 +18,14 @@ export interface PidHolderInput {
     };
   /** The directory that {@link preparePidHolder} made. */
   readonly rootfsPath: string;
-  readonly ownOomScoreAdj: number;
+  readonly facts: Pick<HostFacts, "hasCapSysResource" | "ownOomScoreAdj">;
 }
 
 /**
  * The OCI spec of the process that keeps a pod's shared PID namespace alive: catatonit in its pause mode, which as
  * PID 1 there also reaps what the containers leave behind. Its task has the sandbox's id.
  */
-export function planPidHolder({ sandbox, rootfsPath, ownOomScoreAdj }: PidHolderInput): OciSpec {
+export function planPidHolder({ sandbox, rootfsPath, facts }: PidHolderInput): OciSpec {
   const joined = [
     { type: "network", path: sandbox.netnsPath },
     { type: "ipc", path: sandbox.ipcPath },
@@ -41,8 +42,8 @@ export function planPidHolder({ sandbox, rootfsPath, ownOomScoreAdj }: PidHolder
       capabilities: { bounding: [], effective: [], permitted: [] },
       rlimits: [],
       noNewPrivileges: true,
-      // With it all of the pod's processes die, so the kernel takes it as late as we may ask.
-      oomScoreAdj: ownOomScoreAdj,
+      // With it all of the pod's processes die, so the kernel takes it as late as we may ask; -998 is kubelet's for it.
+      oomScoreAdj: facts.hasCapSysResource ? -998 : facts.ownOomScoreAdj,
     },
     root: { path: rootfsPath, readonly: true },
     mounts: [

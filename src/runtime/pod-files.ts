@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError, errnoOf } from "../common/errors.ts";
 
@@ -48,7 +48,9 @@ export function writePodFiles(directory: string, files: PodFiles): void {
   ] as const;
   for (const [path, text] of texts) {
     try {
-      writeFileSync(path, text, { mode: 0o644 });
+      writeFileSync(path, text);
+      // Every user of the pod reads them, whatever our umask is.
+      chmodSync(path, 0o644);
     } catch (cause) {
       throw new AgentError("SystemFailure", `Can't write the pod's file "${path}"`, { cause });
     }

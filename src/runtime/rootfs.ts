@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AgentError, errnoOf } from "../common/errors.ts";
 import { mount as mountFileSystem, mountFlag, unmount } from "../system/mount.ts";
@@ -22,7 +22,9 @@ export function mountRootfs({ lower, upper, work, target }: RootfsMount): void {
   try {
     mkdirSync(target, { recursive: true, mode: 0o700 });
     if (isMountPoint(target)) return;
-    mkdirSync(upper, { recursive: true, mode: 0o755 });
+    mkdirSync(upper, { recursive: true });
+    // It is the container's "/", which every user must get through, whatever our umask is.
+    chmodSync(upper, 0o755);
     // Left by a mount that a power loss cut off: with it the kernel refuses to mount again (overlayfs.rst, "Volatile mount").
     if (existsSync(join(work, "work/incompat/volatile"))) rmSync(work, { recursive: true, force: true });
     mkdirSync(work, { recursive: true, mode: 0o700 });

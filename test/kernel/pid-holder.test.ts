@@ -13,6 +13,8 @@ import { runCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { makeBusyboxRootfs } from "../support/oci-bundle.ts";
 import { cannotRun } from "../support/requirements.ts";
+import { shimRuntimes } from "../support/shim-runtimes.ts";
+import { TestPod } from "../support/test-pod.ts";
 
 const runtimes = [
   { name: "runc", program: "runc" },
@@ -91,10 +93,7 @@ describe.skipIf(cannotRun("runc", "crun", "catatonit")).each(runtimes)("a shared
     expect(preparePidHolder(join(directory, "root"))).toBe(rootfsPath);
     const sandbox = { id, name: "pod", namespace: "default", uid: "u", cgroupParent: `/${id}` };
     const noNamespaces = { netnsPath: undefined, ipcPath: undefined, utsPath: undefined };
-    writeBundle(
-      join(directory, id),
-      planPidHolder({ sandbox: { ...sandbox, ...noNamespaces }, rootfsPath, ownOomScoreAdj: facts.ownOomScoreAdj }),
-    );
+    writeBundle(join(directory, id), planPidHolder({ sandbox: { ...sandbox, ...noNamespaces }, rootfsPath, facts }));
     await run(id);
     const holder = await pidOf(id);
     const pidNamespacePath = `/proc/${holder}/ns/pid`;
@@ -122,5 +121,40 @@ describe.skipIf(cannotRun("runc", "crun", "catatonit")).each(runtimes)("a shared
     // The last one out takes all with it.
     await call("delete", "--force", id);
     await eventually("the namespace's processes are gone", () => cgroups.pids(`/${id}`).length === 0);
+  });
+});
+
+describe.skipIf(cannotRun("runc", "crun", "catatonit")).each(shimRuntimes())("%s", (_, handler) => {
+  test("holds a PID namespace as the task of the pod's own bundle", async () => {
+    await using pod = await TestPod.make(handler);
+    const spec = planPidHolder({
+      sandbox: {
+        id: pod.id,
+        name: "pod",
+        namespace: "default",
+        uid: "u",
+        netnsPath: undefined,
+        ipcPath: undefined,
+        utsPath: undefined,
+        cgroupParent: pod.cgroup,
+      },
+      rootfsPath: preparePidHolder(join(pod.directory, "root")),
+      facts: readHostFacts(),
+    });
+    writeBundle(pod.bundle, spec);
+    const { shim } = await pod.launch();
+    const noStdio = { terminal: false, stdin: "", stdout: "", stderr: "" };
+    const options = pod.launcher.options(handler);
+    const pid = await shim.create({ id: pod.id, bundle: pod.bundle, ...noStdio, options });
+    await shim.start(pod.id);
+    await eventually("the holder", () => readFileSync(`/proc/${pid}/comm`, "utf8") === "catatonit\n");
+    const container = await pod.run(shim, ["true"]);
+    await pod.finish(shim, container);
+    expect(await shim.state(pod.id)).toMatchObject({ kind: "running", pid });
+    await shim.kill(pod.id, { signal: 9 });
+    expect((await shim.wait(pod.id)).exitCode).toBe(137);
+    await shim.delete(pod.id);
+    await shim.shutdown(pod.id);
+    await shim.closed;
   });
 });

@@ -69,13 +69,26 @@ describe.skipIf(cannotRun())("rootfs", () => {
     const rootfs = plan("bundle", layers(2));
     const bundle = dirname(rootfs.target);
     mountRootfs(rootfs);
+    mountShm(join(bundle, "shm"));
+    mount("tmpfs", rootfs.target, "tmpfs");
+    mountShm(join(rootfs.target, "inner"));
     writeBundle(bundle, { process: { env: ["TOKEN=secret"] } });
     expect(statSync(bundle).mode & 0o777).toBe(0o700);
     expect(statSync(join(bundle, "config.json")).mode & 0o777).toBe(0o600);
     await removeBundle(bundle);
     await removeBundle(bundle);
     expect(existsSync(bundle)).toBe(false);
+    expect(listMounts().some(({ target }) => target.startsWith(bundle))).toBe(false);
     expect(existsSync(join(rootfs.lower[0] ?? "", "same"))).toBe(true);
+  });
+
+  test("mountRootfs() gives a root that all users get through, whatever the umask", async () => {
+    const rootfs = plan("umask", layers(2));
+    const mask = process.umask(0o077);
+    mountRootfs(rootfs);
+    process.umask(mask);
+    expect(statSync(rootfs.target).mode & 0o777).toBe(0o755);
+    await unmountRootfs(rootfs.target);
   });
 
   test("mountShm() gives 64 MiB for everybody and nothing to run from", async () => {
