@@ -37,6 +37,8 @@ export const libc = {
   bind: lib.func("int bind(int fd, const void *addr, uint32_t len)"),
   send: lib.func("long send(int fd, const void *buf, size_t len, int flags)"),
   recv: lib.func("long recv(int fd, _Out_ uint8_t *buf, size_t len, int flags)"),
+  /** Only for descriptors these bindings made: Node keeps books on its own. */
+  close: lib.func("int close(int fd)"),
   setsockopt: lib.func("int setsockopt(int fd, int level, int name, const void *value, uint32_t len)"),
   syncfs: lib.func("int syncfs(int fd)"),
   flock: lib.func("int flock(int fd, int operation)"),

@@ -1,0 +1,22 @@
+import { failpoint } from "../common/failpoint.ts";
+import type { KernelWorker } from "../system/kernel-worker.ts";
+import type { EniPlan } from "./plan-eni.ts";
+
+/**
+ * Carries out an ENI's plan. The record with its addresses is durable already.
+ * @param undo takes back whatever of it happened; it runs when a step fails
+ * @throws SystemError of the step, suppressing nothing: a failed undo wraps it
+ */
+export async function attachEni(kernel: KernelWorker, plan: EniPlan, undo: () => Promise<void>): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  stack.defer(undo);
+  await kernel.run(plan.link);
+  failpoint("net.eni-link");
+  await kernel.run(plan.rules);
+  failpoint("net.eni-rules");
+  await kernel.run(plan.router);
+  failpoint("net.eni-router");
+  await kernel.run(plan.pod);
+  failpoint("net.eni-pod");
+  stack.move();
+}

@@ -1,0 +1,252 @@
+import { readdirSync } from "node:fs";
+import { AgentError, errorText, primaryError } from "../common/errors.ts";
+import { failpoint } from "../common/failpoint.ts";
+import { KeyedMutex } from "../common/keyed-mutex.ts";
+import type { Log } from "../common/log.ts";
+import type { Database } from "../state/database.ts";
+import type { KernelCommand } from "../system/kernel-command.ts";
+import type { KernelWorker } from "../system/kernel-worker.ts";
+import { netnsDirectory, prepareNetnsDirectory } from "../system/netns-directory.ts";
+import { attachEni } from "./attach-eni.ts";
+import { detachEni } from "./detach-eni.ts";
+import { type EniRecord, eniNames } from "./eni-record.ts";
+import { EniStore } from "./eni-store.ts";
+import { type AllocatedAddresses, Ipam, type IpamRandom, type VswitchUsage } from "./ipam.ts";
+import { LinkReaper } from "./link-reaper.ts";
+import type { AttachRequest, NetworkProvider, NetworkStatus } from "./network-provider.ts";
+import { bindingOf, planEni } from "./plan-eni.ts";
+import { planRecovery } from "./plan-recovery.ts";
+import { planVswitchChoice } from "./plan-vswitch-choice.ts";
+import { planRangeLayout } from "./plan-vswitch-layout.ts";
+import type { PodNetwork } from "./pod-network.ts";
+import type { NetworkConfig } from "./vpc-config.ts";
+import type { VpcRouterSpec } from "./vpc-router-spec.ts";
+import { VpcRouters } from "./vpc-routers.ts";
+
+export interface LocalVpcDeps {
+  /** Prefixes everything this agent owns on the host. */
+  readonly instance: string;
+  readonly config: NetworkConfig;
+  readonly database: Database;
+  readonly kernel: KernelWorker;
+  /** Another one, for clean-up that takes the kernel 10 to 20 ms. */
+  readonly sweeper: KernelWorker;
+  readonly log: Log;
+  readonly nowMs: () => number;
+  readonly random: IpamRandom;
+  /** Text that is never the same twice. */
+  readonly newNonce: () => string;
+}
+
+/** A cloud's VPC on one machine: each VPC a router namespace, each pod an ENI of a vSwitch. docs/network.md has the picture. */
+export class LocalVpc implements NetworkProvider {
+  readonly #deps: LocalVpcDeps;
+  readonly #routers: VpcRouters;
+  readonly #enis: EniStore;
+  readonly #ipam: Ipam;
+  readonly #reaper: LinkReaper;
+  readonly #locks = new KeyedMutex();
+  #status: NetworkStatus = { ready: false, reason: "NetworkNotStarted", message: "the network has not been started" };
+
+  /** Reads the records. @throws AgentError DataLoss */
+  constructor(deps: LocalVpcDeps) {
+    this.#deps = deps;
+    this.#routers = new VpcRouters(deps);
+    this.#enis = new EniStore(deps.database, (id, error) =>
+      deps.log.error({ eni: id, error: errorText(error) }, "an interface's record can't be read"),
+    );
+    this.#ipam = new Ipam(deps.database, deps.config.vswitches, deps.random, deps.nowMs());
+    this.#reaper = new LinkReaper(deps.sweeper, deps.log, (ids) => this.#enis.delete(ids));
+  }
+
+  async start(live: ReadonlySet<string>): Promise<void> {
+    try {
+      prepareNetnsDirectory();
+      await this.#recover(live);
+      this.#status = { ready: true, reason: "", message: "" };
+    } catch (error) {
+      this.#status = { ready: false, reason: "NetworkStartFailed", message: errorText(error) };
+      throw asAgentError("Cannot start the network", error);
+    }
+  }
+
+  async attach(request: AttachRequest): Promise<PodNetwork> {
+    using _ = await this.#locks.acquire(request.sandboxId);
+    const held = this.#enis.heldBy(request.sandboxId);
+    if (held?.state === "attached") return held.network;
+    if (!this.#status.ready) {
+      throw new AgentError("Unavailable", `Cannot attach a pod: ${this.#status.message}`);
+    }
+    // An attempt that failed and could not be undone; or an earlier link, which still has the name "eth0" in the pod.
+    if (held !== undefined) await this.#release(held);
+    if (this.#enis.releasingOf(request.sandboxId).length > 0) await this.#reaper.flush();
+    const eni = this.#allocate(request);
+    failpoint("net.eni-allocated");
+    try {
+      const plan = planEni(this.#router(eni), this.#deps.instance, eni);
+      await attachEni(this.#deps.kernel, plan, () => this.#release(eni));
+    } catch (error) {
+      throw asAgentError(`Cannot attach pod "${request.namespace}/${request.name}" to ${eni.network.vswitchId}`, error);
+    }
+    this.#enis.remember({ ...eni, state: "attached" });
+    return eni.network;
+  }
+
+  async detach(sandboxId: string): Promise<void> {
+    using _ = await this.#locks.acquire(sandboxId);
+    const held = this.#enis.heldBy(sandboxId);
+    if (held === undefined) return;
+    try {
+      await this.#release(held);
+    } catch (error) {
+      throw asAgentError(`Cannot detach pod "${held.namespace}/${held.name}" from ${held.network.vswitchId}`, error);
+    }
+  }
+
+  status(): NetworkStatus {
+    return this.#status;
+  }
+
+  /** How full each vSwitch is. */
+  usage(): readonly VswitchUsage[] {
+    return this.#ipam.usage(this.#deps.nowMs());
+  }
+
+  /** Every ENI there is a record of. */
+  enis(): readonly EniRecord[] {
+    return this.#enis.list();
+  }
+
+  async stop(): Promise<void> {
+    this.#status = { ready: false, reason: "NetworkStopped", message: "the network has been stopped" };
+    try {
+      await this.#reaper.flush();
+      await this.#routers.removeIdle(this.#vpcsInUse());
+    } catch (error) {
+      this.#deps.log.warn({ error: errorText(error) }, "the network is left for the next start to tidy");
+    }
+    await this.#reaper[Symbol.asyncDispose]();
+  }
+
+  async #recover(live: ReadonlySet<string>): Promise<void> {
+    const { kernel, log } = this.#deps;
+    await this.#routers.plan(this.#vpcsInUse());
+    const records = this.#enis.list();
+    const pinnedPods = new Set((await kernel.inspectPins(records.map(({ netnsPath }) => netnsPath))).keys());
+    const routerLinks = await this.#routers.readLinks();
+    const plan = planRecovery(records, { live, pinnedPods, routerLinks });
+    const staying = [...plan.adopt, ...plan.rebuild];
+    await this.#routers.ensure((vpcId) => staying.filter(({ network }) => network.vpcId === vpcId).map(bindingOf));
+    for (const eni of plan.release) await this.#release(eni);
+    for (const eni of plan.adopt) await this.#repair(eni, false);
+    for (const eni of plan.rebuild) await this.#repair(eni, true);
+    for (const eni of plan.finish) this.#seeOff(eni);
+    for (const eni of this.#ipam.strayEnis()) this.#ipam.release(eni, this.#deps.nowMs(), () => undefined);
+    for (const [vpcId, names] of plan.orphans) {
+      const netns = this.#routers.get(vpcId)?.netns;
+      log.warn({ vpc: vpcId, links: names }, "removing interfaces that no record tells of");
+      for (const name of names)
+        if (netns !== undefined) this.#reaper.add({ netns, name, addresses: [], eniId: undefined });
+    }
+    await this.#reaper.flush();
+    await kernel.run([{ kind: "removePins", paths: this.#strayPodPins(live) }]);
+  }
+
+  #allocate(request: AttachRequest): EniRecord {
+    const { config, instance, newNonce, nowMs } = this.#deps;
+    const names = eniNames(instance, request.sandboxId, newNonce());
+    let eni: EniRecord | undefined;
+    this.#ipam.allocate(planVswitchChoice(config, request.annotations), names.id, nowMs(), (addresses) => {
+      eni = this.#newRecord(request, names, addresses);
+      this.#enis.write(eni);
+    });
+    if (eni === undefined) throw new AgentError("Internal", "An allocation ended without a record");
+    this.#enis.remember(eni);
+    return eni;
+  }
+
+  #newRecord(request: AttachRequest, names: ReturnType<typeof eniNames>, addresses: AllocatedAddresses): EniRecord {
+    const vswitch = this.#deps.config.vswitches.find(({ id }) => id === addresses.vswitchId);
+    if (vswitch === undefined) throw new AgentError("Internal", `vSwitch "${addresses.vswitchId}" is not configured`);
+    const network: PodNetwork = {
+      eniId: names.id,
+      vpcId: vswitch.vpcId,
+      vswitchId: vswitch.id,
+      mac: names.mac,
+      interfaceName: "eth0",
+      ipv4: addresses.ipv4,
+      ipv4PrefixLength: vswitch.cidr.prefixLength,
+      ipv4Gateway: planRangeLayout(vswitch.cidr).gateway,
+      ipv6: addresses.ipv6,
+      ipv6PrefixLength: addresses.ipv6 === undefined ? undefined : vswitch.ipv6Cidr?.prefixLength,
+    };
+    const { sandboxId, namespace, name, netnsPath } = request;
+    const createdAtMs = this.#deps.nowMs();
+    const { id, linkName } = names;
+    return { id, state: "allocating", sandboxId, namespace, name, netnsPath, linkName, network, createdAtMs };
+  }
+
+  /** Cuts an ENI off, lets its addresses cool, and leaves its link to the reaper. @throws SystemError */
+  async #release(eni: EniRecord): Promise<void> {
+    const router = this.#routers.get(eni.network.vpcId);
+    if (router !== undefined) await detachEni(this.#deps.kernel, router, eni);
+    const releasing: EniRecord = { ...eni, state: "releasing" };
+    this.#ipam.release(eni.id, this.#deps.nowMs(), () => this.#enis.write(releasing));
+    this.#enis.remember(releasing);
+    failpoint("net.eni-released");
+    this.#seeOff(releasing);
+  }
+
+  #seeOff(eni: EniRecord): void {
+    const { vpcId, ipv4, ipv6 } = eni.network;
+    const netns = this.#routers.get(vpcId)?.netns;
+    const addresses = ipv6 === undefined ? [ipv4] : [ipv4, ipv6];
+    if (netns === undefined) this.#enis.delete([eni.id]);
+    else this.#reaper.add({ netns, name: eni.linkName, addresses, eniId: eni.id });
+  }
+
+  /**
+   * Completes the ENI of a living pod. The rules are in place already.
+   * @param missing its link is gone, with a removed router for instance: the pod gets the same interface again
+   */
+  async #repair(eni: EniRecord, missing: boolean): Promise<void> {
+    const { instance, kernel, log } = this.#deps;
+    const plan = planEni(this.#router(eni), instance, eni);
+    const requests = [{ kind: "deleteLink", link: eni.network.interfaceName }] as const;
+    // The old pair may still be on its way out.
+    const anew: KernelCommand = { kind: "links", netns: eni.netnsPath, requests, ignore: ["ENODEV"] };
+    try {
+      await kernel.run([...(missing ? [anew, ...plan.link] : []), ...plan.router, ...plan.pod]);
+      this.#enis.remember({ ...eni, state: "attached" });
+      if (missing) log.info({ eni: eni.id, sandboxId: eni.sandboxId }, "made a missing interface again");
+    } catch (error) {
+      log.error({ eni: eni.id, sandboxId: eni.sandboxId, error: errorText(error) }, "a pod stays without network");
+    }
+  }
+
+  /** Pins of this instance's pods that belong to no sandbox: the 13 digits at the end are the sandbox's own. */
+  #strayPodPins(live: ReadonlySet<string>): readonly string[] {
+    const known = new Set(Array.from(live, (id) => id.slice(0, 13)));
+    const prefix = `podling-${this.#deps.instance}-`;
+    return readdirSync(netnsDirectory)
+      .filter((name) => name.startsWith(prefix) && /^[0-9a-f]{13}$/.test(name.slice(prefix.length)))
+      .filter((name) => !known.has(name.slice(prefix.length)))
+      .map((name) => `${netnsDirectory}/${name}`);
+  }
+
+  #router(eni: EniRecord): VpcRouterSpec {
+    const router = this.#routers.get(eni.network.vpcId);
+    if (router === undefined) throw new AgentError("Internal", `VPC "${eni.network.vpcId}" has no router`);
+    return router;
+  }
+
+  #vpcsInUse(): ReadonlySet<string> {
+    return new Set(this.#enis.list().map(({ network }) => network.vpcId));
+  }
+}
+
+/** Names the action; errors that say enough of themselves stay as they are. */
+function asAgentError(action: string, error: unknown): AgentError {
+  const primary = primaryError(error);
+  return primary instanceof AgentError ? primary : new AgentError("SystemFailure", action, { cause: error });
+}

@@ -1,0 +1,157 @@
+import { formatIp, ipFromBytes, parseIp } from "../common/ip-address.ts";
+import type { KernelCommand, LinkRequest } from "../system/kernel-command.ts";
+import type { EniRecord } from "./eni-record.ts";
+import type { VpcRouterSpec } from "./vpc-router-spec.ts";
+
+/** Every router's side of an ENI has the same Ethernet address, as the cloud's gateway has. */
+const gatewayMac = "ee:ff:ff:ff:ff:ff";
+/** The IPv6 gateway of every pod. */
+const ipv6Gateway = "fe80::1";
+
+/** Names of nftables tables in routers: one of family inet, one of family arp. */
+export const tables = { router: "podling" } as const;
+
+/** What an ENI may send from. */
+export interface EniBinding {
+  readonly linkName: string;
+  readonly mac: string;
+  readonly ipv4: string;
+  readonly ipv6: string | undefined;
+}
+
+/** An ENI's commands in the order in which they are carried out; the pod can't send before its rules are there. */
+export interface EniPlan {
+  /** Both ends, still down. */
+  readonly link: readonly KernelCommand[];
+  readonly rules: readonly KernelCommand[];
+  readonly router: readonly KernelCommand[];
+  readonly pod: readonly KernelCommand[];
+}
+
+/** Pure: an allocated ENI → what gives it to its pod. */
+export function planEni(router: VpcRouterSpec, instance: string, eni: EniRecord): EniPlan {
+  return {
+    link: planLink(router, instance, eni),
+    rules: planBinding(router.netns, "add", bindingOf(eni)),
+    router: planRouterSide(router, instance, eni),
+    pod: planPodSide(eni),
+  };
+}
+
+export function bindingOf({ linkName, network }: EniRecord): EniBinding {
+  return { linkName, mac: network.mac, ipv4: network.ipv4, ipv6: network.ipv6 };
+}
+
+/** The alias of a router's end; what a sweep knows an ENI's link by. */
+export function eniAlias(instance: string, eniId: string): string {
+  return `podling/${instance}/eni/${eniId}`;
+}
+
+/**
+ * Cuts an ENI off: what its pod sends is dropped from now on, answers included. It takes no lock of the network stack,
+ * which may be busy for 20 ms with the removal of another pod; routes go with the link. Doing it again does nothing.
+ */
+export function planEniCut(router: VpcRouterSpec, eni: EniRecord): readonly KernelCommand[] {
+  return planBinding(router.netns, "remove", bindingOf(eni));
+}
+
+/** The router's addresses, routes and neighbours of an ENI whose link exists; harmless when they do too. */
+function planRouterSide(router: VpcRouterSpec, instance: string, eni: EniRecord): readonly KernelCommand[] {
+  const { linkName: link, network } = eni;
+  const requests: LinkRequest[] = [
+    { kind: "setProxyDelay", link, delayMs: 0 },
+    { kind: "setLink", link, up: true, alias: eniAlias(instance, eni.id) },
+    { kind: "addAddress", link, address: network.ipv4Gateway, prefixLength: 32 },
+    { kind: "addRoute", destination: `${network.ipv4}/32`, link },
+    { kind: "addNeighbour", link, address: network.ipv4, mac: network.mac },
+  ];
+  if (network.ipv6 !== undefined) {
+    requests.push(
+      { kind: "addAddress", link, address: ipv6Gateway, prefixLength: 64 },
+      { kind: "addRoute", destination: `${network.ipv6}/128`, link },
+      { kind: "addNeighbour", link, address: network.ipv6, mac: network.mac },
+    );
+  }
+  return [{ kind: "links", netns: router.netns, requests }];
+}
+
+/** The elements of an ENI in the router's sets. Its link-local address is the one its Ethernet address gives. */
+export function eniElements(binding: EniBinding): readonly {
+  readonly family: "inet" | "arp";
+  readonly name: "bound4" | "bound6";
+  readonly elements: readonly (readonly [string, string, string])[];
+}[] {
+  const { linkName, mac, ipv4, ipv6 } = binding;
+  const elements4 = [[linkName, mac, ipv4]] as const;
+  const sets = [
+    { family: "inet", name: "bound4", elements: elements4 },
+    { family: "arp", name: "bound4", elements: elements4 },
+  ] as const;
+  if (ipv6 === undefined) return sets;
+  const elements6 = [
+    [linkName, mac, ipv6],
+    [linkName, mac, linkLocalOf(mac)],
+  ] as const;
+  return [...sets, { family: "inet", name: "bound6", elements: elements6 }];
+}
+
+/** RFC 4291 appendix A: "00:16:3e:01:02:03" → "fe80::216:3eff:fe01:203". */
+export function linkLocalOf(mac: string): string {
+  const bytes = Buffer.from(mac.replaceAll(":", ""), "hex");
+  const id = Buffer.concat([bytes.subarray(0, 3), Buffer.of(0xff, 0xfe), bytes.subarray(3)]);
+  id.writeUInt8(id.readUInt8(0) ^ 2, 0);
+  const address = ipFromBytes(Buffer.concat([Buffer.from("fe80000000000000", "hex"), id]));
+  return formatIp(address ?? parseIp("link-local address", "fe80::"));
+}
+
+function planLink(router: VpcRouterSpec, instance: string, eni: EniRecord): readonly KernelCommand[] {
+  const values = {
+    // The allocator guarantees that an address is unique, and nobody but the router may tell a pod its routes.
+    "net/ipv6/conf/default/accept_dad": "0",
+    "net/ipv6/conf/default/accept_ra": "0",
+  };
+  const veth: LinkRequest = {
+    kind: "addVeth",
+    name: eni.linkName,
+    mac: gatewayMac,
+    mtu: router.mtu,
+    alias: eniAlias(instance, eni.id),
+    peer: { name: eni.network.interfaceName, netns: eni.netnsPath, mac: eni.network.mac },
+  };
+  const links: KernelCommand = { kind: "links", netns: router.netns, requests: [veth] };
+  return eni.network.ipv6 === undefined ? [links] : [{ kind: "sysctls", netns: eni.netnsPath, values }, links];
+}
+
+/** Adding before deleting makes the deletion of something absent succeed, within one transaction. */
+function planBinding(netns: string, change: "add" | "remove", binding: EniBinding): readonly KernelCommand[] {
+  const commands = eniElements(binding).flatMap(({ family, name, elements }) => {
+    const elem = elements.map((parts) => ({ concat: parts }));
+    const element = { family, table: tables.router, name, elem };
+    return change === "add" ? [{ add: { element } }] : [{ add: { element } }, { delete: { element } }];
+  });
+  // Where the table itself is missing, nothing is bound.
+  return [{ kind: "nftables", netns, commands, ...(change === "remove" ? { ignore: ["ENOENT"] } : {}) }];
+}
+
+function planPodSide({ netnsPath, network }: EniRecord): readonly KernelCommand[] {
+  const link = network.interfaceName;
+  const requests: LinkRequest[] = [
+    { kind: "setLink", link, up: true },
+    { kind: "addAddress", link, address: network.ipv4, prefixLength: network.ipv4PrefixLength },
+    { kind: "addRoute", destination: "0.0.0.0/0", gateway: network.ipv4Gateway, link },
+  ];
+  if (network.ipv6 !== undefined) {
+    requests.push(
+      // IPv6 has no proxy for a whole range, so neighbours are reached like everybody else: through the gateway.
+      {
+        kind: "addAddress",
+        link,
+        address: network.ipv6,
+        prefixLength: network.ipv6PrefixLength ?? 64,
+        noPrefixRoute: true,
+      },
+      { kind: "addRoute", destination: "::/0", gateway: ipv6Gateway, link },
+    );
+  }
+  return [{ kind: "links", netns: netnsPath, requests }];
+}

@@ -1,0 +1,165 @@
+import { hostNetns, type KernelCommand, type LinkRequest } from "../system/kernel-command.ts";
+import { formatCidr } from "./cidr.ts";
+import { type EniBinding, eniElements, tables } from "./plan-eni.ts";
+import { gatewayLink, type VpcRouterSpec } from "./vpc-router-spec.ts";
+
+/**
+ * A VPC's router as kernel commands. It is a network namespace with a link for each ENI and one to the host. Every
+ * command can be carried out again on a router that has it already, without disturbing what passes through.
+ */
+
+/** Settings links inherit, so they come before the first link. */
+export function planRouterSysctls(router: VpcRouterSpec): readonly KernelCommand[] {
+  const ipv4 = {
+    "net/ipv4/ip_forward": "1",
+    "net/ipv4/conf/all/rp_filter": "0",
+    "net/ipv4/conf/default/rp_filter": "0",
+    // The router answers ARP for a pod's neighbours: there is no broadcast domain, and every packet passes here.
+    "net/ipv4/conf/default/proxy_arp": "1",
+    "net/ipv4/conf/default/send_redirects": "0",
+    "net/ipv4/conf/all/accept_redirects": "0",
+    "net/ipv4/conf/default/accept_redirects": "0",
+  };
+  const ipv6 = {
+    "net/ipv6/conf/all/forwarding": "1",
+    "net/ipv6/conf/default/accept_dad": "0",
+    "net/ipv6/conf/default/accept_ra": "0",
+    // No address of its own making: fe80::1 is set by us.
+    "net/ipv6/conf/default/addr_gen_mode": "1",
+  };
+  const values = router.vpc.ipv6Cidr === undefined ? ipv4 : { ...ipv4, ...ipv6 };
+  return [{ kind: "sysctls", netns: router.netns, values }];
+}
+
+/** The link to the host, still down. */
+export function planRouterLink(router: VpcRouterSpec): readonly KernelCommand[] {
+  return [
+    {
+      kind: "links",
+      netns: hostNetns,
+      requests: [
+        {
+          kind: "addVeth",
+          name: router.hostLink,
+          mtu: router.mtu,
+          alias: router.alias,
+          peer: { name: gatewayLink, netns: router.netns },
+        },
+      ],
+    },
+    { kind: "links", netns: router.netns, requests: [{ kind: "setLink", link: gatewayLink, alias: router.alias }] },
+  ];
+}
+
+/** Addresses of the link, and the router's routes. Without a NAT gateway nothing leads out of the VPC but the link itself. */
+export function planRouterRoutes(router: VpcRouterSpec): readonly KernelCommand[] {
+  const { host, router: own } = router.addresses;
+  const { cidr, ipv6Cidr, natGateway } = router.vpc;
+  const requests: LinkRequest[] = [
+    { kind: "addAddress", link: gatewayLink, address: own.ipv4, prefixLength: 30 },
+    { kind: "setLink", link: gatewayLink, up: true },
+    // An address nobody has stays dark, instead of going out by the default route.
+    { kind: "addRoute", destination: formatCidr(cidr), unreachable: true },
+    // The host's neighbourhood, and the metadata service of the machine's own cloud, are not the pod's.
+    { kind: "addRoute", destination: "169.254.0.0/16", unreachable: true },
+  ];
+  if (ipv6Cidr !== undefined) {
+    requests.push(
+      { kind: "addAddress", link: gatewayLink, address: own.ipv6, prefixLength: 126 },
+      { kind: "addRoute", destination: formatCidr(ipv6Cidr), unreachable: true },
+    );
+  }
+  if (natGateway) requests.push({ kind: "addRoute", destination: "0.0.0.0/0", gateway: host.ipv4, link: gatewayLink });
+  const withoutNat: KernelCommand = {
+    kind: "links",
+    netns: router.netns,
+    requests: [{ kind: "deleteRoute", destination: "0.0.0.0/0" }],
+    ignore: ["ESRCH"],
+  };
+  return [
+    {
+      kind: "links",
+      netns: router.netns,
+      requests: [{ kind: "setLink", link: "lo", up: true }],
+    },
+    { kind: "links", netns: router.netns, requests },
+    ...(natGateway ? [] : [withoutNat]),
+  ];
+}
+
+/** The host's side: its address, and the routes to the pods of the one VPC it can reach. */
+export function planHostLink(router: VpcRouterSpec): readonly KernelCommand[] {
+  const { host, router: gateway } = router.addresses;
+  const { cidr, ipv6Cidr } = router.vpc;
+  const link = router.hostLink;
+  const requests: LinkRequest[] = [
+    { kind: "addAddress", link, address: host.ipv4, prefixLength: 30 },
+    { kind: "setLink", link, up: true },
+  ];
+  if (ipv6Cidr !== undefined) requests.push({ kind: "addAddress", link, address: host.ipv6, prefixLength: 126 });
+  if (router.reachableFromHost) {
+    const via = { kind: "addRoute", link } as const;
+    requests.push({ ...via, destination: formatCidr(cidr), gateway: gateway.ipv4, source: host.ipv4 });
+    if (ipv6Cidr !== undefined) {
+      requests.push({ ...via, destination: formatCidr(ipv6Cidr), gateway: gateway.ipv6, source: host.ipv6 });
+    }
+  }
+  return [{ kind: "links", netns: hostNetns, requests }];
+}
+
+/**
+ * The router's rules as one transaction, with the bindings of exactly these ENIs. Security groups will get their own
+ * chains between the established connections and the rules that open the VPC to itself.
+ */
+export function planRouterRules(router: VpcRouterSpec, enis: readonly EniBinding[]): readonly KernelCommand[] {
+  const { host } = router.addresses;
+  const table = `inet ${tables.router}`;
+  const text = `
+add table ${table}
+add set ${table} bound4 { type ifname . ether_addr . ipv4_addr; }
+add set ${table} bound6 { type ifname . ether_addr . ipv6_addr; }
+add chain ${table} antispoofing { type filter hook prerouting priority -300; policy accept; }
+add chain ${table} to_router { type filter hook input priority 0; policy drop; }
+add chain ${table} through_router { type filter hook forward priority 0; policy drop; }
+add chain ${table} outgoing { type nat hook postrouting priority 100; policy accept; }
+flush set ${table} bound4
+flush set ${table} bound6
+flush chain ${table} antispoofing
+flush chain ${table} to_router
+flush chain ${table} through_router
+flush chain ${table} outgoing
+add rule ${table} antispoofing iifname != "eni*" accept
+add rule ${table} antispoofing ip6 saddr :: icmpv6 type nd-neighbor-solicit accept
+add rule ${table} antispoofing meta nfproto ipv4 iifname . ether saddr . ip saddr @bound4 accept
+add rule ${table} antispoofing meta nfproto ipv6 iifname . ether saddr . ip6 saddr @bound6 accept
+add rule ${table} antispoofing drop
+add rule ${table} to_router iifname "lo" accept
+add rule ${table} to_router ct state established,related accept
+add rule ${table} to_router meta l4proto { icmp, ipv6-icmp } accept
+add rule ${table} through_router ct state established,related accept
+add rule ${table} through_router ct state invalid drop
+add rule ${table} through_router iifname "eni*" oifname "eni*" accept
+add rule ${table} through_router iifname "eni*" oifname "${gatewayLink}" accept
+add rule ${table} through_router iifname "${gatewayLink}" ip saddr ${host.ipv4} oifname "eni*" accept
+add rule ${table} through_router iifname "${gatewayLink}" ip6 saddr ${host.ipv6} oifname "eni*" accept
+${router.vpc.natGateway ? `add rule ${table} outgoing oifname "${gatewayLink}" ip saddr ${formatCidr(router.vpc.cidr)} masquerade` : ""}
+add table arp ${tables.router}
+add set arp ${tables.router} bound4 { type ifname . ether_addr . ipv4_addr; }
+add chain arp ${tables.router} antispoofing { type filter hook input priority 0; policy accept; }
+flush set arp ${tables.router} bound4
+flush chain arp ${tables.router} antispoofing
+add rule arp ${tables.router} antispoofing iifname "eni*" iifname . arp saddr ether . arp saddr ip != @bound4 drop
+${enis.flatMap(eniElements).map(elementText).join("\n")}
+`;
+  return [{ kind: "nftables", netns: router.netns, commands: text }];
+}
+
+function elementText(set: ReturnType<typeof eniElements>[number]): string {
+  return set.elements
+    .map((element) => `add element ${set.family} ${tables.router} ${set.name} { ${quoted(element)} }`)
+    .join("\n");
+}
+
+function quoted([link, mac, address]: readonly [string, string, string]): string {
+  return `"${link}" . ${mac} . ${address}`;
+}

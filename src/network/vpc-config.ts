@@ -1,0 +1,181 @@
+import { AgentError } from "../common/errors.ts";
+import { type Cidr, cidrContains, cidrOverlaps, formatCidr, parseCidr } from "./cidr.ts";
+
+/** One `[[network.vpcs]]` of the configuration, as written. */
+export interface VpcSettings {
+  readonly id: string;
+  /** "10.88.0.0/16" */
+  readonly cidr: string;
+  /** "fd00:88::/56"; missing: pods get no IPv6 address. */
+  readonly ipv6_cidr?: string | undefined;
+  /** Whether pods reach the internet through the host's address. */
+  readonly nat_gateway: boolean;
+}
+
+/** One `[[network.vswitches]]` of the configuration, as written. */
+export interface VswitchSettings {
+  readonly id: string;
+  readonly vpc: string;
+  readonly zone: string;
+  readonly cidr: string;
+  readonly ipv6_cidr?: string | undefined;
+}
+
+export interface NetworkSettings {
+  readonly vpcs: readonly VpcSettings[];
+  readonly vswitches: readonly VswitchSettings[];
+}
+
+export interface Vpc {
+  readonly id: string;
+  readonly cidr: Cidr;
+  readonly ipv6Cidr: Cidr | undefined;
+  readonly natGateway: boolean;
+}
+
+export interface Vswitch {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly zone: string;
+  readonly cidr: Cidr;
+  readonly ipv6Cidr: Cidr | undefined;
+}
+
+/** The checked form: at least one VPC and one vSwitch; the first vSwitch is the default one. */
+export interface NetworkConfig {
+  readonly vpcs: readonly Vpc[];
+  readonly vswitches: readonly Vswitch[];
+}
+
+/** Ids end up in the names of pins: short, and no character with a meaning to a path. */
+const idPattern = /^[a-z0-9][a-z0-9_-]{0,62}$/i;
+const forbidden = [
+  { range: "0.0.0.0/8", why: '"this network" (RFC 791)' },
+  { range: "100.64.0.0/10", why: "the cloud's own services" },
+  { range: "127.0.0.0/8", why: "loopback" },
+  { range: "169.254.0.0/16", why: "link-local, and the links between host and VPC" },
+  { range: "224.0.0.0/3", why: "multicast and reserved" },
+  { range: "::/8", why: "loopback and unspecified" },
+  { range: "fe80::/10", why: "link-local" },
+  { range: "ff00::/8", why: "multicast" },
+].map(({ range, why }) => ({ cidr: parseCidr("forbidden range", range), why }));
+
+/**
+ * Checks the network part of the configuration; pure.
+ * @throws AgentError InvalidArgument naming the field and its value
+ */
+export function parseNetworkConfig(settings: NetworkSettings): NetworkConfig {
+  const vpcs = settings.vpcs.map((vpc, index) => parseVpc(`network.vpcs[${index}]`, vpc));
+  const vswitches = settings.vswitches.map((vswitch, index) =>
+    parseVswitch(`network.vswitches[${index}]`, vswitch, vpcs),
+  );
+  if (vpcs.length === 0) throw invalid("network.vpcs", [], "one VPC or more");
+  if (vswitches.length === 0) throw invalid("network.vswitches", [], "one vSwitch or more");
+  refuseTwins("network.vpcs", vpcs);
+  refuseTwins("network.vswitches", vswitches);
+  for (const [index, vswitch] of vswitches.entries()) {
+    for (const [earlier, other] of vswitches.slice(0, index).entries()) {
+      refuseOverlap(`network.vswitches[${index}]`, vswitch, `network.vswitches[${earlier}]`, other);
+    }
+  }
+  return { vpcs, vswitches };
+}
+
+function parseVpc(field: string, settings: VpcSettings): Vpc {
+  return {
+    id: parseId(`${field}.id`, settings.id),
+    cidr: parseRange(`${field}.cidr`, settings.cidr, 4, 8, 28),
+    ipv6Cidr: optionalRange(`${field}.ipv6_cidr`, settings.ipv6_cidr, 40, 64),
+    natGateway: settings.nat_gateway,
+  };
+}
+
+function parseVswitch(field: string, settings: VswitchSettings, vpcs: readonly Vpc[]): Vswitch {
+  const vpc = vpcs.find(({ id }) => id === settings.vpc);
+  if (vpc === undefined) {
+    throw invalid(
+      `${field}.vpc`,
+      settings.vpc,
+      `the id of a VPC: ${vpcs.map(({ id }) => id).join(", ") || "none is configured"}`,
+    );
+  }
+  const vswitch = {
+    id: parseId(`${field}.id`, settings.id),
+    vpcId: vpc.id,
+    zone: settings.zone,
+    cidr: parseRange(`${field}.cidr`, settings.cidr, 4, 16, 28),
+    ipv6Cidr: optionalRange(`${field}.ipv6_cidr`, settings.ipv6_cidr, 64, 64),
+  };
+  if (!cidrContains(vpc.cidr, vswitch.cidr)) {
+    throw invalid(`${field}.cidr`, settings.cidr, `inside "${formatCidr(vpc.cidr)}" of VPC "${vpc.id}"`);
+  }
+  if (vswitch.ipv6Cidr !== undefined) {
+    if (vpc.ipv6Cidr === undefined) {
+      throw invalid(`${field}.ipv6_cidr`, settings.ipv6_cidr, `absent: VPC "${vpc.id}" has no ipv6_cidr`);
+    }
+    if (!cidrContains(vpc.ipv6Cidr, vswitch.ipv6Cidr)) {
+      throw invalid(
+        `${field}.ipv6_cidr`,
+        settings.ipv6_cidr,
+        `inside "${formatCidr(vpc.ipv6Cidr)}" of VPC "${vpc.id}"`,
+      );
+    }
+  }
+  return vswitch;
+}
+
+function parseId(field: string, text: string): string {
+  if (!idPattern.test(text))
+    throw invalid(field, text, "1 to 63 letters, digits, - and _, beginning with a letter or digit");
+  return text;
+}
+
+function optionalRange(field: string, text: string | undefined, shortest: number, longest: number): Cidr | undefined {
+  return text === undefined || text === "" ? undefined : parseRange(field, text, 6, shortest, longest);
+}
+
+/** @param shortest bits of the largest range allowed, `longest` of the smallest */
+function parseRange(field: string, text: string, family: 4 | 6, shortest: number, longest: number): Cidr {
+  const cidr = parseCidr(field, text);
+  if (cidr.family !== family) throw invalid(field, text, `an IPv${family} range`);
+  if (cidr.prefixLength < shortest || cidr.prefixLength > longest) {
+    throw invalid(field, text, shortest === longest ? `a /${shortest}` : `between /${shortest} and /${longest}`);
+  }
+  const clash = forbidden.find(({ cidr: taken }) => cidrOverlaps(taken, cidr));
+  if (clash !== undefined) throw invalid(field, text, `outside ${formatCidr(clash.cidr)}: ${clash.why}`);
+  return cidr;
+}
+
+function refuseTwins(field: string, items: readonly { readonly id: string }[]): void {
+  const seen = new Set<string>();
+  for (const [index, { id }] of items.entries()) {
+    if (seen.has(id)) throw invalid(`${field}[${index}].id`, id, "another one: an earlier entry has this id");
+    seen.add(id);
+  }
+}
+
+function refuseOverlap(field: string, vswitch: Vswitch, otherField: string, other: Vswitch): void {
+  if (vswitch.vpcId !== other.vpcId) return;
+  if (cidrOverlaps(vswitch.cidr, other.cidr)) {
+    throw invalid(
+      `${field}.cidr`,
+      formatCidr(vswitch.cidr),
+      `apart from ${otherField}.cidr "${formatCidr(other.cidr)}"`,
+    );
+  }
+  if (
+    vswitch.ipv6Cidr !== undefined &&
+    other.ipv6Cidr !== undefined &&
+    cidrOverlaps(vswitch.ipv6Cidr, other.ipv6Cidr)
+  ) {
+    throw invalid(
+      `${field}.ipv6_cidr`,
+      formatCidr(vswitch.ipv6Cidr),
+      `apart from ${otherField}.ipv6_cidr "${formatCidr(other.ipv6Cidr)}"`,
+    );
+  }
+}
+
+function invalid(field: string, value: unknown, want: string): AgentError {
+  return new AgentError("InvalidArgument", `Invalid ${field} ${JSON.stringify(value)}: must be ${want}`);
+}

@@ -1,0 +1,136 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { randomBytes, randomInt, randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { newId } from "../../src/common/ids.ts";
+import { createLog } from "../../src/common/log.ts";
+import { LocalVpc } from "../../src/network/local-vpc.ts";
+import type { PodNetwork } from "../../src/network/pod-network.ts";
+import { type NetworkSettings, parseNetworkConfig } from "../../src/network/vpc-config.ts";
+import { PinnedNamespaces } from "../../src/runtime/pod-namespaces.ts";
+import { Database } from "../../src/state/database.ts";
+import { KernelWorker } from "../../src/system/kernel-worker.ts";
+
+export const pythonServer = `
+import socket, sys
+s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind((sys.argv[1], int(sys.argv[2]))); s.listen(5)
+print('ready', flush=True)
+while 1:
+  c, a = s.accept(); c.sendall(a[0].encode()); c.close()
+`;
+
+const pythonClient = `
+import socket, sys
+try:
+  s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2, source_address=(sys.argv[3], 0) if len(sys.argv) > 3 else None)
+  print('saw ' + s.recv(99).decode())
+except OSError as e: print('failed ' + (str(e.errno) if e.errno else 'timeout'))
+`;
+
+/** A configuration of random ranges, so that tests of several people can run at once. */
+export function randomSettings(change: Partial<NetworkSettings["vpcs"][number]> = {}): NetworkSettings {
+  const octet = randomInt(200, 250);
+  const third = randomInt(0, 16) * 16;
+  const prefix = `fd${randomBytes(1).toString("hex")}:${randomBytes(2).toString("hex")}:${randomBytes(2).toString("hex")}`;
+  return {
+    vpcs: [
+      { id: "vpc-t", cidr: `10.${octet}.${third}.0/20`, ipv6_cidr: `${prefix}::/56`, nat_gateway: false, ...change },
+    ],
+    vswitches: [
+      {
+        id: "vsw-t",
+        vpc: change.id ?? "vpc-t",
+        zone: "z",
+        cidr: `10.${octet}.${third}.0/24`,
+        ipv6_cidr: `${prefix}::/64`,
+      },
+    ],
+  };
+}
+
+export function randomInstance(): string {
+  return `nt${randomBytes(4).toString("hex")}`;
+}
+
+/** One agent's network with its own records, and the pods of a test. */
+export class NetworkBed implements AsyncDisposable {
+  readonly instance: string;
+  readonly settings: NetworkSettings;
+  readonly kernel = new KernelWorker();
+  readonly sweeper = new KernelWorker();
+  readonly namespaces = new PinnedNamespaces(this.kernel);
+  readonly database: Database;
+  readonly vpc: LocalVpc;
+  readonly live = new Set<string>();
+  readonly directory: string;
+  readonly #keepDirectory: boolean;
+
+  constructor(settings = randomSettings(), instance = randomInstance(), directory?: string) {
+    this.instance = instance;
+    this.settings = settings;
+    this.#keepDirectory = directory !== undefined;
+    this.directory = directory ?? mkdtempSync(join(tmpdir(), "podling-net-"));
+    this.database = Database.open(join(this.directory, "records.db"));
+    this.vpc = new LocalVpc({
+      instance,
+      config: parseNetworkConfig(settings),
+      database: this.database,
+      kernel: this.kernel,
+      sweeper: this.sweeper,
+      log: createLog("silent"),
+      nowMs: () => Date.now(),
+      random: { below: (bound) => randomInt(bound), interfaceId: () => randomBytes(8).readBigUInt64BE() },
+      newNonce: () => randomUUID(),
+    });
+  }
+
+  netnsPath(sandboxId: string): string {
+    return `/run/netns/podling-${this.instance}-${sandboxId.slice(0, 13)}`;
+  }
+
+  async addPod(annotations: Record<string, string> = {}): Promise<{ id: string; netns: string; network: PodNetwork }> {
+    const id = newId();
+    const netnsPath = this.netnsPath(id);
+    this.live.add(id);
+    await this.namespaces.create({ net: netnsPath }, "");
+    const network = await this.vpc.attach({ sandboxId: id, netnsPath, namespace: "ns", name: "pod", annotations });
+    return { id, netns: netnsPath.slice("/run/netns/".length), network };
+  }
+
+  async removePod(id: string): Promise<void> {
+    await this.vpc.detach(id);
+    await this.namespaces.remove({ net: this.netnsPath(id) });
+    this.live.delete(id);
+  }
+
+  /** What this instance has in the kernel: pins, host links, tables, routes. Empty after a clean stop. */
+  leftovers(): readonly string[] {
+    const lines = [
+      execFileSync("ls", ["/run/netns"], { encoding: "utf8" }),
+      execFileSync("ip", ["-d", "link"], { encoding: "utf8" }),
+      execFileSync("nft", ["list", "tables"], { encoding: "utf8" }),
+    ].flatMap((text) => text.split("\n"));
+    const marks = [`podling-${this.instance}-`, `podling/${this.instance}/`, `podling_${this.instance}`];
+    return lines.filter((line) => marks.some((mark) => line.includes(mark))).map((line) => line.trim());
+  }
+
+  /** Removes all of it, whatever the test did. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const id of [...this.live]) await this.removePod(id).catch(() => undefined);
+    await this.vpc.stop();
+    await this.kernel[Symbol.asyncDispose]();
+    await this.sweeper[Symbol.asyncDispose]();
+    this.database[Symbol.dispose]();
+    if (!this.#keepDirectory) rmSync(this.directory, { recursive: true });
+  }
+}
+
+/** Connects from a named namespace ("" is the host). @returns "saw <address the server saw>" or "failed <errno>" */
+export function connectFrom(netns: string, address: string, port: number, source?: string): string {
+  const command = ["python3", "-c", pythonClient, address, String(port), ...(source === undefined ? [] : [source])];
+  const argv = netns === "" ? command : ["ip", "netns", "exec", netns, ...command];
+  return spawnSync(argv[0] ?? "", argv.slice(1), { encoding: "utf8" }).stdout.trim();
+}
