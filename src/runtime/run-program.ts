@@ -50,7 +50,7 @@ export async function runProgram(what: string, call: ProgramCall): Promise<Buffe
   } finally {
     clearTimeout(timer);
   }
-  const [text, errorText] = [await output.end(), await errors.end()];
+  const [text, errorText] = await Promise.all([output.end(), errors.end()]);
   if (expired) {
     throw new AgentError("DeadlineExceeded", `${what} did not end within ${call.timeoutMs} ms: ${tail(errorText)}`);
   }

@@ -84,6 +84,8 @@ export class ShimLauncher {
     const { id, bundle, handler } = request;
     await using undo = new AsyncDisposableStack();
     undo.defer(() => this.kill(id, bundle));
+    // The shim may have been replaced by one that reads another form.
+    undo.defer(() => void this.#forms.delete(handler.shim));
     const form = await this.#form(handler);
     // It must have a reader before the shim starts, or the shim waits for one for ever.
     this.#holdLog(bundle, id);

@@ -21,6 +21,8 @@ describe.each(shimRuntimes())("%s", (_, handler) => {
     const container = await pod.create(shim, ["sh", "-c", "echo out; echo err >&2; exit 7"]);
     expect(await shim.state(container.id)).toMatchObject({ kind: "created", pid: container.pid });
     await shim.start(container.id);
+    await shim.wait(container.id);
+    await expect(shim.kill(container.id, { signal: SIGTERM })).rejects.toMatchObject({ code: "NotFound" });
     const exit = await pod.finish(shim, container);
     expect(exit.exitCode).toBe(7);
     expect(exit.exitedAtMs).toBeGreaterThan(before);
