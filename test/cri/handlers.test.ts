@@ -1,0 +1,42 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { execOutput, podConfig, runContainer } from "../support/requests.ts";
+import { cannotRun } from "../support/requirements.ts";
+import { useWorld } from "../support/world.ts";
+
+describe.skipIf(cannotRun("crictl", "docker-registry", "runc", "crun"))("runtime handlers", () => {
+  const world = useWorld();
+
+  test.each(["", "runc", "crun"])('handler "%s" runs a container within its limits', async (handler) => {
+    const { client } = world();
+    const linux = {
+      resources: {
+        memory_limit_in_bytes: String(64 << 20),
+        cpu_quota: "50000",
+        cpu_period: "100000",
+        cpu_shares: "512",
+      },
+      security_context: { run_as_user: { value: "1000" } },
+    };
+    const running = await runContainer(world(), [], { handler, container: { linux } });
+    const status = await client.call("ContainerStatus", { container_id: running.containerId, verbose: true });
+    expect(status.status?.state).toBe("CONTAINER_RUNNING");
+    expect((await execOutput(world(), running.containerId, "id")).trim()).toBe(
+      "uid=1000(app) gid=1000(app) groups=1000(app)",
+    );
+    const { pid } = JSON.parse(status.info["info"] ?? "{}") as { pid: number };
+    const memory = /^\d+:memory:(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1];
+    expect(readFileSync(`/sys/fs/cgroup/memory${memory}/memory.limit_in_bytes`, "utf8").trim()).toBe(String(64 << 20));
+    const { items } = await client.call("ListPodSandbox", { filter: { id: running.podId } });
+    expect(items[0]?.runtime_handler).toBe(handler);
+  });
+
+  test("an unknown handler is refused by name, and nothing is left of the pod", async () => {
+    const { crictl } = world();
+    const refusal = await crictl.refused("runp", "--runtime", "kata", crictl.file(podConfig(world())));
+    expect(refusal).toContain("code = NotFound");
+    expect(refusal).toContain("kata");
+    expect(refusal).toContain("runc");
+    expect(await crictl.run("pods", "-q")).toBe("");
+  });
+});

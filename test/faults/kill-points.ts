@@ -1,0 +1,101 @@
+/**
+ * Which course of events passes each failpoint of src:
+ * - `life`: a pod's whole life and its image's, one call after the other
+ * - `stubborn`: the same with a container that ignores its stop signal
+ * - `shared`: the same with one PID namespace for the pod
+ * - `running`: a pod is removed while its container runs
+ * - `host`: an agent starts on a host without anything of it, runs nothing, and ends
+ */
+export type Course = "life" | "stubborn" | "shared" | "running" | "host";
+
+/** Every failpoint there is; a test compares the list with src. */
+export const killPoints: Readonly<Record<string, Course>> = {
+  "pull.resolved": "life",
+  "pull.intent": "life",
+  "pull.content": "life",
+  "pull.layer-staging": "life",
+  "pull.layer-unpacking": "life",
+  "pull.layer-unpacked": "life",
+  "pull.layer-staged": "life",
+  "pull.layer-commit": "life",
+  "pull.snapshot-placed": "life",
+  "pull.snapshot-fitted": "life",
+  "pull.snapshots-synced": "life",
+  "pull.snapshots-recorded": "life",
+  "pull.layer-committed": "life",
+  "pull.layers": "life",
+  "pull.synced": "life",
+  "pull.recorded": "life",
+
+  "run.recorded": "life",
+  "run.shm-mounted": "life",
+  "net.namespace-pinned": "life",
+  "run.namespaces-created": "life",
+  "net.eni-allocated": "life",
+  "net.eni-link": "life",
+  "net.eni-pod": "life",
+  "net.eni-router": "life",
+  "net.eni-rules": "life",
+  "run.network-attached": "life",
+  "run.bundle-written": "life",
+  "run.pid-namespace-held": "shared",
+  "run.shim-starting": "life",
+  "run.shim-started": "life",
+  "run.shim-recorded": "life",
+  "run.ready": "life",
+
+  "create.recorded": "life",
+  "create.rootfs-mounted": "life",
+  "create.bundle-written": "life",
+  "create.done": "life",
+
+  "start.recorded": "life",
+  "start.shim-ready": "life",
+  "start.io-opened": "life",
+  "start.task-created": "life",
+  "start.task-started": "life",
+  "start.done": "life",
+
+  "exec.directory-made": "life",
+  "exec.added": "life",
+  "exec.started": "life",
+
+  "stop.signal-sent": "life",
+  "stop.kill-sent": "stubborn",
+  "stop.recorded": "life",
+  "stop.containers-stopped": "running",
+  "net.eni-cut": "life",
+  "net.eni-released": "life",
+  "net.links-deleted": "life",
+  "stop.network-detached": "life",
+  "net.namespace-unpinned": "life",
+  "stop.netns-removed": "life",
+  "stop.shim-ended": "life",
+  "stop.done": "life",
+
+  "remove.container-recorded": "life",
+  "remove.task-deleted": "life",
+  "remove.rootfs-unmounted": "running",
+  "remove.container-disk-removed": "life",
+  "remove.container-bundle-removed": "life",
+  "remove.container-done": "life",
+  "remove.recorded": "running",
+  "remove.containers-removed": "running",
+  "remove.shm-unmounted": "life",
+  "remove.namespaces-removed": "life",
+  "remove.bundle-removed": "life",
+  "remove.done": "life",
+  "remove.image-intent": "life",
+  "remove.image-record": "life",
+  "remove.image-layers": "life",
+  "remove.snapshot-forgotten": "life",
+
+  "net.vpcs-recorded": "host",
+  "net.host-rules": "host",
+  "net.router-namespace": "host",
+  "net.router-link": "host",
+  "net.router-rules": "host",
+  "net.router-routes": "host",
+  "net.router-unlinked": "host",
+  "net.router-removed": "host",
+};
