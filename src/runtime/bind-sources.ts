@@ -1,5 +1,6 @@
-import { mkdirSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { AgentError, errnoOf } from "../common/errors.ts";
+import { makeDirectory } from "../system/make-directory.ts";
 import { listMounts, type MountInfo } from "../system/mountinfo.ts";
 import type { BindMount } from "./container-settings.ts";
 import type { BindSource } from "./spec-input.ts";
@@ -39,7 +40,7 @@ function realHostPath(hostPath: string, index: number): string {
     if (errnoOf(error) !== "ENOENT") throw unusable(hostPath, index, error);
   }
   try {
-    mkdirSync(hostPath, { recursive: true, mode: 0o755 });
+    makeDirectory(hostPath, 0o755);
     return realpathSync(hostPath);
   } catch (error) {
     throw unusable(hostPath, index, error);

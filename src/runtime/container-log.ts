@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { AgentError, errnoOf, errorText } from "../common/errors.ts";
+import { AgentError, errorText } from "../common/errors.ts";
 import type { Log } from "../common/log.ts";
+import { makeDirectory } from "../system/make-directory.ts";
 
 /** Beyond this the writer is slower than its container, which then has to wait. */
 const highWaterBytes = 1 << 20;
@@ -158,7 +159,7 @@ export class ContainerLog {
 async function openLogFile(path: string): Promise<FileHandle> {
   let file: FileHandle;
   try {
-    await makeDirectory(dirname(path));
+    makeDirectory(dirname(path), 0o755);
     // Not following a link and not waiting on a FIFO: the directory belongs to the caller, the agent is root.
     const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
     file = await open(path, flags | constants.O_NONBLOCK, 0o640);
@@ -169,22 +170,4 @@ async function openLogFile(path: string): Promise<FileHandle> {
   if ((await file.stat()).isFile()) return file;
   await file.close();
   throw new AgentError("InvalidArgument", `Container log ${JSON.stringify(path)} must be a regular file`);
-}
-
-/**
- * Makes a directory with its parents. Not by Node's recursive mkdir: that never ends where the kernel answers ENOENT
- * for a name whose parent exists, as under /proc, and the path is the caller's.
- */
-async function makeDirectory(path: string): Promise<void> {
-  const mode = 0o755;
-  try {
-    await mkdir(path, mode);
-  } catch (error) {
-    if (errnoOf(error) === "EEXIST") return;
-    if (errnoOf(error) !== "ENOENT" || dirname(path) === path) throw error;
-    await makeDirectory(dirname(path));
-    await mkdir(path, mode).catch((again: unknown) => {
-      if (errnoOf(again) !== "EEXIST") throw again;
-    });
-  }
 }
