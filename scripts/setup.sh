@@ -1,5 +1,6 @@
 #!/bin/sh
 # Installs what building and testing need and the machine lacks: Debian packages and node_modules. Run again, it does nothing.
+# usage: setup.sh [FURTHER_PACKAGE...]
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -7,7 +8,7 @@ cd "$(dirname "$0")/.."
 # busybox-static and docker-registry make and serve test images; catatonit holds shared PID namespaces; erofs-utils and
 # xfsprogs make cached images and pod disks.
 packages="containerd runc crun nftables iproute2 procps util-linux busybox-static docker-registry catatonit erofs-utils
-xfsprogs ca-certificates"
+xfsprogs ca-certificates $*"
 command -v npm >/dev/null || packages="$packages nodejs npm"
 
 missing=""

@@ -3,7 +3,17 @@
 set -eu
 cd "$(dirname "$0")/../tools"
 command -v go >/dev/null || PATH="$PATH:/usr/local/go/bin"
-command -v go >/dev/null || { echo "tools: Go $(sed -n 's/^go //p' go.mod) or newer is needed to build the test tools" >&2; exit 1; }
+command -v go >/dev/null || ../scripts/setup.sh golang-go
+
+# Debian's Go is older than the tools need. Any Go can fetch a newer one as a module, checked by the checksum database.
+wanted_go=$(sed -n 's/^go //p' go.mod)
+have_go=$(go env GOVERSION | sed 's/^go//')
+if [ "$(printf '%s\n' "$wanted_go" "$have_go" | sort -V | head -n 1)" != "$wanted_go" ]; then
+  toolchain="golang.org/toolchain@v0.0.1-go$wanted_go.linux-$(go env GOARCH)"
+  directory=$(cd / && GOFLAGS='' go mod download -json "$toolchain" | sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p')
+  chmod +x "$directory"/bin/* "$directory"/pkg/tool/*/*
+  PATH="$directory/bin:$PATH"
+fi
 
 programs="crictl critest containerd containerd-shim-runc-v2 ctr"
 wanted="$(go version) $(cat go.mod go.sum ../scripts/tools.sh | sha256sum)"
