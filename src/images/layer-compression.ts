@@ -13,9 +13,15 @@ const compressions = new Map<string, LayerCompression>([
   ["application/vnd.docker.image.rootfs.diff.tar", "none"],
   ["application/vnd.docker.image.rootfs.diff.tar.gzip", "gzip"],
   ["application/vnd.docker.image.rootfs.diff.tar.zstd", "zstd"],
+  ["application/vnd.docker.image.rootfs.diff.tar.zstd", "zstd"],
   ["application/vnd.docker.image.rootfs.foreign.diff.tar", "none"],
   ["application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "gzip"],
 ]);
+
+/** Whether we can unpack a layer of this type. Encrypted layers and artifacts are not. */
+export function isLayerMediaType(mediaType: string): boolean {
+  return compressions.has(mediaType);
+}
 
 /**
  * How a layer of this media type is compressed.

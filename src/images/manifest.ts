@@ -11,7 +11,8 @@ import {
   readSize,
   readText,
 } from "./json-document.ts";
-import { documentKind, isConfigMediaType, isLayerMediaType, specificMediaType } from "./media-types.ts";
+import { isLayerMediaType } from "./layer-compression.ts";
+import { documentKind, isConfigMediaType, specificMediaType } from "./media-types.ts";
 import type { Platform } from "./platform.ts";
 
 /** Largest manifest or index read; the distribution spec asks registries to take 4 MiB. */

@@ -15,20 +15,6 @@ const configs: ReadonlySet<string> = new Set([
   "application/vnd.docker.container.image.v1+json",
 ]);
 
-const layers: ReadonlySet<string> = new Set([
-  "application/vnd.oci.image.layer.v1.tar",
-  "application/vnd.oci.image.layer.v1.tar+gzip",
-  "application/vnd.oci.image.layer.v1.tar+zstd",
-  "application/vnd.oci.image.layer.nondistributable.v1.tar",
-  "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-  "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
-  "application/vnd.docker.image.rootfs.diff.tar",
-  "application/vnd.docker.image.rootfs.diff.tar.gzip",
-  "application/vnd.docker.image.rootfs.diff.tar.zstd",
-  "application/vnd.docker.image.rootfs.foreign.diff.tar",
-  "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-]);
-
 /** The Accept header of a manifest request: what we can read, so that a registry converts nothing. */
 export const acceptedDocuments = Object.entries(documents)
   .filter(([, kind]) => kind !== "schema1")
@@ -41,11 +27,6 @@ export function documentKind(mediaType: string): DocumentKind | undefined {
 
 export function isConfigMediaType(mediaType: string): boolean {
   return configs.has(mediaType);
-}
-
-/** Whether we can unpack the layer: tar, plain or with gzip or zstd. Encrypted layers and artifacts are not. */
-export function isLayerMediaType(mediaType: string): boolean {
-  return layers.has(mediaType);
 }
 
 /** The type without its parameters, in lower case; undefined for the types a careless server gives to everything. */

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { Readable } from "node:stream";
-import { AgentError } from "../common/errors.ts";
+import { AgentError, errnoOf } from "../common/errors.ts";
 import { type AddressRule, bareHost, blockedAddressError, isBlockedAddress, isLoopbackHost } from "./address-guard.ts";
 import type { TransferLimits, TransportSettings } from "./blob-source.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
@@ -82,7 +82,7 @@ async function sendOnce(
       cause: blockedAddressError(host),
     });
   }
-  const dispatcher = pool.dispatcher(crossed ? foreign(request.transport) : request.transport, rule);
+  const dispatcher = pool.dispatcher(url.hostname, crossed ? foreign(request.transport) : request.transport, rule);
   try {
     return await dispatcher.request({
       origin: url.origin,
@@ -144,7 +144,7 @@ function redirectTarget(from: URL, location: string): URL {
 /** What a failed connection or broken answer means, with the URL's secrets left out. */
 export function connectionError(what: string, url: URL, error: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted === true) return signal.reason;
-  if (error instanceof Error && "code" in error && error.code === "EACCES") {
+  if (errnoOf(error) === "EACCES") {
     return new AgentError("PermissionDenied", `Request to ${printableUrl(url)} refused`, { cause: error });
   }
   return new AgentError("RegistryUnavailable", `${what} ${printableUrl(url)} failed`, { cause: error });
