@@ -4,7 +4,7 @@ import { isAlive, listPids, type ProcessIdentity, readProcessStat, signalProcess
 import { planKillTree, type SeenProcess } from "./plan-kill-tree.ts";
 
 const deadlineMs = 5_000;
-const pauseMs = 10;
+const longestPauseMs = 250;
 
 /**
  * Kills a process of a container and everything it has started. Each is stopped when it is found, so that it can't
@@ -17,7 +17,7 @@ export async function killTree(root: ProcessIdentity): Promise<boolean> {
   const deadline = performance.now() + deadlineMs;
   let victims: ReadonlyMap<number, ProcessIdentity> = new Map([[root.pid, root]]);
   signalProcess(root, "SIGSTOP");
-  for (;;) {
+  for (let pauseMs = 5; ; ) {
     const before = victims.size;
     victims = planKillTree(look(group, pipes), victims);
     for (const victim of victims.values()) signalProcess(victim, "SIGSTOP");
@@ -26,6 +26,7 @@ export async function killTree(root: ProcessIdentity): Promise<boolean> {
     if (![...victims.values()].some(isAlive)) return true;
     if (performance.now() > deadline) return false;
     await sleep(pauseMs);
+    pauseMs = Math.min(pauseMs * 2, longestPauseMs);
   }
 }
 

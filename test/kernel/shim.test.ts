@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
@@ -12,6 +13,16 @@ import { readLog, TestPod } from "../support/test-pod.ts";
 
 const SIGTERM = 15;
 const SIGKILL = 9;
+
+/** @returns the signal that ended the launching process */
+function launchAndDie(pod: TestPod, name: string): Promise<string | null> {
+  const { namespace, directory, id, bundle, handler } = pod;
+  const deps = { namespace, eventsAddress: join(directory, "events.sock"), runtimeRoot: join(directory, "runc") };
+  const script = join(import.meta.dirname, "../support/launch-shim.ts");
+  const args = [script, JSON.stringify([deps, { id, bundle, handler }])];
+  const child = spawn(process.execPath, args, { env: { ...process.env, PODLING_FAILPOINT: name } });
+  return new Promise((resolve) => child.on("exit", (_, signal) => resolve(signal)));
+}
 
 describe.each(shimRuntimes())("%s", (_, handler) => {
   test("runs a container to its end: output, exit code, time, and nothing left", async () => {
@@ -60,6 +71,23 @@ describe.each(shimRuntimes())("%s", (_, handler) => {
     await expect(shim.kill(second.id, { signal: SIGKILL })).rejects.toMatchObject({ code: "NotFound" });
     await shim.shutdown(pod.id);
     await shim.closed;
+  });
+
+  test("changes limits, pauses, and reports the use of resources", async () => {
+    await using pod = await TestPod.make(handler);
+    const { shim } = await pod.launch();
+    const container = await pod.run(shim, ["sleep", "1000"]);
+    await shim.update(container.id, { pids: { limit: 123 } });
+    const cgroup = readFileSync(`/proc/${container.pid}/cgroup`, "utf8");
+    const path = /^\d+:(?:pids)?:(\/\S+)$/m.exec(cgroup)?.[1] ?? "";
+    const roots = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"];
+    const file = roots.map((root) => join(root, path, "pids.max")).find((one) => existsSync(one)) ?? "";
+    expect(readFileSync(file, "utf8").trim()).toBe("123");
+    await shim.pause(container.id);
+    expect(await shim.state(container.id)).toMatchObject({ kind: "paused" });
+    await shim.resume(container.id);
+    expect(await shim.state(container.id)).toMatchObject({ kind: "running" });
+    expect((await shim.stats(container.id))?.type_url).toMatch(/io\.containerd\.cgroups\.v[12]\.Metrics$/);
   });
 
   test("a program that isn't there fails with the runtime's words", async () => {
@@ -223,6 +251,26 @@ describe.each(shimRuntimes())("%s", (_, handler) => {
     expect(findShims(pod.namespace)).toHaveLength(1);
     await shim.shutdown(pod.id);
   });
+
+  test.each(["run.shim-starting", "run.shim-started", "run.shim-recorded"])(
+    "an agent that dies at %s leaves a shim that can be used or removed, and launched again",
+    async (name) => {
+      await using pod = await TestPod.make(handler);
+      expect(await launchAndDie(pod, name)).toBe("SIGKILL");
+      const address = pod.launcher.load(pod.bundle);
+      expect(address === undefined).toBe(name !== "run.shim-recorded");
+      if (address !== undefined) {
+        using shim = await pod.launcher.connect(address);
+        await expect(shim.state(pod.id)).rejects.toMatchObject({ code: "NotFound" });
+      }
+      await pod.launcher.kill(pod.id, pod.bundle);
+      expect(findShims(pod.namespace)).toEqual([]);
+      expect(pod.launcher.load(pod.bundle)).toBeUndefined();
+      const { shim } = await pod.launch();
+      await shim.shutdown(pod.id);
+      await shim.closed;
+    },
+  );
 
   test("a launch that fails leaves no shim, and says why", async () => {
     await using pod = await TestPod.make(handler);

@@ -9,7 +9,8 @@ const crun = join(import.meta.dirname, "crun-hybrid.sh");
 /**
  * Every shim and runtime of this machine that the kernel tests go through: Debian's shim (task v2, text bootstrap) with
  * runc and crun, and the newer one that `make tools` builds (task v3, protobuf bootstrap). PODLING_TEST_SHIM adds one
- * more, for instance of containerd 2.1 (JSON bootstrap).
+ * more, for instance of containerd 2.1 (JSON bootstrap), which an empty Go module builds:
+ * `go get -tool github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2@v2.1.5`, then `go build` of the same.
  */
 export function shimRuntimes(): ReadonlyArray<readonly [name: string, handler: RuntimeHandler]> {
   const found: Array<readonly [string, RuntimeHandler]> = [
