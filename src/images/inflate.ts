@@ -119,10 +119,16 @@ export class Inflater {
     const decoder = this.#decoder ?? this.#createDecoder();
     this.#decoder = decoder;
     const consumedBefore = decoder.bytesWritten;
-    // A decoder that meets the end of its last frame ends without calling the write's callback.
-    const atEnd = () => this.#nextFrame(input.subarray(decoder.bytesWritten - consumedBefore));
+    // A decoder that stops before the input's end has met the end of its last frame. Whether it then calls the write's
+    // callback as well depends on when it is destroyed.
+    let over = false;
+    const atEnd = () => {
+      over = true;
+      this.#nextFrame(input.subarray(decoder.bytesWritten - consumedBefore));
+    };
     decoder.once("end", atEnd);
     decoder.write(input, () => {
+      if (over) return;
       decoder.off("end", atEnd);
       this.#busy = false;
       this.#roomForMore();

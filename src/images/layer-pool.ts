@@ -53,6 +53,7 @@ export class LayerPool implements AsyncDisposable {
     using _permit = await this.#permits.acquire(either).catch(() => {
       throw abortError(either);
     });
+    if (either.aborted) throw abortError(either);
     const directory = join(this.#ingestDirectory, `layer-${randomBytes(8).toString("hex")}`);
     const work = this.#run({ kind: "unpack", job, directory, limits: this.#limits }, onProgress, either);
     this.#running.add(work);
@@ -71,7 +72,9 @@ export class LayerPool implements AsyncDisposable {
   async close(): Promise<void> {
     this.#closing.abort(new AgentError("Cancelled", "Cannot unpack the layer: the agent is stopping"));
     const settled = Promise.allSettled([...this.#running]);
-    await Promise.race([settled, delay(closeTimeoutMs)]);
+    const patience = new AbortController();
+    await Promise.race([settled, delay(closeTimeoutMs, patience.signal).catch(() => undefined)]);
+    patience.abort();
     await Promise.all([...this.#all].map((worker) => worker.terminate()));
     await settled;
   }
@@ -100,11 +103,17 @@ export class LayerPool implements AsyncDisposable {
     const onMessage = (reply: LayerReply) => {
       if (reply.kind === "progress") return onProgress(reply.doneBytes);
       giveBack();
-      if (reply.kind === "done") resolve(reply.staged);
+      // Nobody would take it any more.
+      if (signal.aborted) reject(abortError(signal));
+      else if (reply.kind === "done") resolve(reply.staged);
       else reject(decodeFault(reply.error));
     };
     const onError = (error: Error) => {
       finish();
+      if (signal.aborted) {
+        reject(abortError(signal));
+        return;
+      }
       const isMemory = errnoOf(error) === "ERR_WORKER_OUT_OF_MEMORY";
       const code = isMemory ? "ResourceExhausted" : "Internal";
       reject(new AgentError(code, "Cannot unpack the layer: its worker thread failed", { cause: error }));
@@ -124,9 +133,10 @@ export class LayerPool implements AsyncDisposable {
       resourceLimits: { maxOldGenerationSizeMb: heapMb },
     });
     this.#all.add(worker);
-    worker.once("exit", () => this.#all.delete(worker));
     // Without a listener of its own a failure between jobs would end the agent.
-    worker.on("error", () => {
+    worker.on("error", () => undefined);
+    worker.once("exit", () => {
+      this.#all.delete(worker);
       const at = this.#idle.indexOf(worker);
       if (at >= 0) this.#idle.splice(at, 1);
     });

@@ -46,12 +46,14 @@ export class LayerWriter implements TarConsumer, Disposable {
   contentBytes = 0;
   nodeCount = 0;
   readonly #maxNodes: number;
+  readonly #hasParent: boolean;
   readonly #parents: LayerParents;
   #file: { readonly fd: number; readonly attributes: NodeAttributes } | undefined;
 
   /** @param maxNodes how many files and directories the layer may make */
-  constructor(rootFd: number, maxNodes: number) {
-    this.#maxNodes = maxNodes;
+  constructor(rootFd: number, options: { readonly maxNodes: number; readonly hasParent: boolean }) {
+    this.#maxNodes = options.maxNodes;
+    this.#hasParent = options.hasParent;
     this.#parents = new LayerParents(rootFd, (path) => {
       this.notes.implied.add(path);
       this.#count();
@@ -192,6 +194,11 @@ export class LayerWriter implements TarConsumer, Disposable {
 
   /** Puts an empty file where a link to a lower layer's file belongs: the commit gives it content. */
   #linkToLower(place: Place, target: Place): void {
+    if (!this.#hasParent) {
+      throw invalidLayer(
+        `hard link ${quotePath(pathOf(place))} has the target ${quotePath(pathOf(target))}, which does not exist`,
+      );
+    }
     closeFd(this.#createNew(place, (parent, name) => createFileAt(parent.fd, name)));
     const path = joinPath(this.#parents.make(place.directory).path, place.name);
     this.notes.lowerLinks.set(path, pathOf(target));

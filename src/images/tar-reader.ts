@@ -95,7 +95,7 @@ export class TarReader {
   finish(): void {
     const between = this.#section.kind === "header" && this.#heldBytes === 0;
     const dangling = this.#pax ?? this.#longPath ?? this.#longLink;
-    if (this.#section.kind !== "ended" && (!between || dangling !== undefined)) {
+    if (dangling !== undefined || (this.#section.kind !== "ended" && !between)) {
       throw damagedLayer("its tar ends in the middle of an entry");
     }
   }

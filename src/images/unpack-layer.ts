@@ -88,9 +88,10 @@ async function writeTree(
   limits: LayerLimits,
   inflater: Inflater,
 ): Promise<StagedLayer> {
+  const hasParent = job.parentChainId !== undefined;
   const rootFd = openRoot(join(directory, "fs"));
   try {
-    using writer = new LayerWriter(rootFd, limits.entries);
+    using writer = new LayerWriter(rootFd, { maxNodes: limits.entries, hasParent });
     const reader = new TarReader(writer, limits.entries);
     const hash = hashFor(job.diffId);
     let tarBytes = 0;
@@ -103,7 +104,7 @@ async function writeTree(
     }
     reader.finish();
     checkDigest("tar", hash, job.diffId);
-    const { fixUps, hidesLower } = finishLayer(rootFd, writer.notes, job.parentChainId !== undefined);
+    const { fixUps, hidesLower } = finishLayer(rootFd, writer.notes, hasParent);
     return {
       directory,
       chainId: job.chainId,
