@@ -23,6 +23,7 @@ export class RegistryClient {
   readonly #hosts: readonly HostClient[];
   /** The host that answered last is asked first: what it has resolved, it most likely has. */
   #preferred: HostClient | undefined;
+  #renewal: Promise<void> | undefined;
 
   private constructor(
     dependencies: RegistryClientDependencies,
@@ -93,10 +94,19 @@ export class RegistryClient {
   }
 
   /**
-   * Gets new authorizations from every host that asks for one, after a blob was refused.
+   * Gets new authorizations from every host that asks for one, after a blob was refused. All layers that were refused
+   * together share one renewal.
+   * @param signal the pull's, so the same for all
    * @throws what the last host failed with, when all did
    */
-  async renew(signal: AbortSignal | undefined): Promise<void> {
+  renew(signal: AbortSignal | undefined): Promise<void> {
+    this.#renewal ??= this.#renewAll(signal).finally(() => {
+      this.#renewal = undefined;
+    });
+    return this.#renewal;
+  }
+
+  async #renewAll(signal: AbortSignal | undefined): Promise<void> {
     const clients = this.#ordered("pull");
     const failures: unknown[] = [];
     for (const client of clients) {
