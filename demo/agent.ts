@@ -32,10 +32,7 @@ export async function writeConfig(registryHost: string): Promise<void> {
   writeFileSync(place.config, `# Written by the demo.\n${stringify(config)}`);
   const hosts = join(place.certs, registryName);
   mkdirSync(hosts, { recursive: true });
-  writeFileSync(
-    join(hosts, "hosts.toml"),
-    `server = "http://${registryHost}"\n[host."http://${registryHost}"]\ncapabilities = ["pull", "resolve"]\n`,
-  );
+  writeFileSync(join(hosts, "hosts.toml"), `server = "http://${registryHost}"\n`);
 }
 
 /** Starts `bin/podling serve` and waits until it answers. */

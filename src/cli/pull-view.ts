@@ -14,6 +14,7 @@ export interface PullStep {
 export interface ViewStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
   write(text: string): unknown;
 }
 
@@ -44,8 +45,8 @@ export class PullView implements Disposable {
     const before = this.#layers.get(step.layer);
     this.#layers.set(step.layer, step);
     this.#changed = true;
-    const ended = step.phase === "done" || step.phase === "exists" || step.phase === "failed";
-    if (this.#timer === undefined && ended && before?.phase !== step.phase) this.#stream.write(`${plainLine(step)}\n`);
+    if (this.#timer === undefined && hasEnded(step) && before?.phase !== step.phase)
+      this.#stream.write(`${plainLine(step)}\n`);
   }
 
   /** Bytes and layers seen, for a summary: "5 layers, 123 MB in 1.5 s". */
@@ -66,13 +67,30 @@ export class PullView implements Disposable {
   #draw(): void {
     if (!this.#changed) return;
     this.#changed = false;
-    const width = this.#stream.columns ?? 80;
-    const lines = [...this.#layers.values()].map((step) => barLine(step).slice(0, width - 1));
+    const { columns = 80, rows = 24 } = this.#stream;
+    const lines = barLines([...this.#layers.values()], rows - 2).map((line) => line.slice(0, columns - 1));
     // Up to the first line of the last picture, then each line anew, erasing what was longer.
     const up = this.#linesShown === 0 ? "" : `\u001b[${this.#linesShown}A`;
-    this.#stream.write(`${up}${lines.map((line) => `\r${line}\u001b[K\n`).join("")}`);
+    this.#stream.write(`${up}${lines.map((line) => `\r${line}\u001b[K\n`).join("")}\u001b[J`);
     this.#linesShown = lines.length;
   }
+}
+
+/** A line for each layer, in its place; when the screen is too low, finished layers share the first line. */
+function barLines(layers: readonly PullStep[], height: number): readonly string[] {
+  if (layers.length <= height) return layers.map(barLine);
+  const open = layers.filter((step) => !hasEnded(step)).slice(0, height - 2);
+  const rest = layers.filter((step) => hasEnded(step)).length;
+  const more = layers.length - rest - open.length;
+  return [
+    `  ${rest} of ${layers.length} layers done`,
+    ...open.map(barLine),
+    ...(more > 0 ? [`  and ${more} more`] : []),
+  ];
+}
+
+function hasEnded({ phase }: PullStep): boolean {
+  return phase === "done" || phase === "exists" || phase === "failed";
 }
 
 /** "a1b2c3d4e5f6  ████████░░░░  12 MB of 30 MB  downloading" */

@@ -9,7 +9,10 @@ function step(layer: string, phase: string, doneBytes = 0, totalBytes = 2_000_00
 }
 
 /** Shows the steps and gives back all that was written. */
-function show(steps: readonly PullStep[], terminal: { readonly columns: number } | undefined): string {
+function show(
+  steps: readonly PullStep[],
+  terminal: { readonly columns: number; readonly rows?: number } | undefined,
+): string {
   let written = "";
   const write = (text: string) => {
     written += text;
@@ -38,8 +41,20 @@ describe("PullView", () => {
     const steps = [step(first, "downloading", 500_000), step(second, "done", 2_000_000)];
     expect(show(steps, { columns: 80 })).toBe(
       "\r  aaaaaaaaaaaa  ██████░░░░░░░░░░░░░░░░░░  500 kB of 2.0 MB  downloading\u001b[K\n" +
-        "\r  bbbbbbbbbbbb  ████████████████████████            2.0 MB  done\u001b[K\n",
+        "\r  bbbbbbbbbbbb  ████████████████████████            2.0 MB  done\u001b[K\n\u001b[J",
     );
+  });
+
+  test("gathers finished layers in one line when the terminal is too low", () => {
+    const steps = Array.from({ length: 9 }, (_, place) => step(`sha256:${place}`, place < 4 ? "done" : "downloading"));
+    const lines = show(steps, { columns: 80, rows: 6 }).split("\n");
+    expect(lines.map((line) => line.slice(1, 24))).toEqual([
+      "  4 of 9 layers done\u001b[K",
+      "  4  ░░░░░░░░░░░░░░░░░░",
+      "  5  ░░░░░░░░░░░░░░░░░░",
+      "  and 3 more\u001b[K",
+      "[J",
+    ]);
   });
 
   test("cuts lines to the terminal's width, so that each stays one line", () => {

@@ -5,7 +5,7 @@ import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { afterEach, describe, expect, test } from "vitest";
 import { AgentClient } from "../../src/cli/agent-client.ts";
 import { AgentError } from "../../src/common/errors.ts";
-import { createLog } from "../../src/common/log.ts";
+import type { Log } from "../../src/common/log.ts";
 import type { InfoResponse__Output } from "../../src/generated/podling/v1/InfoResponse.ts";
 import type { PullProgress__Output } from "../../src/generated/podling/v1/PullProgress.ts";
 import { adminService, type PullStep } from "../../src/rpc/admin-rpcs.ts";
@@ -23,6 +23,9 @@ async function startAgent() {
   const directory = mkdtempSync(join(tmpdir(), "podling-admin-"));
   stack.defer(() => rmSync(directory, { recursive: true }));
   const listeners = new Set<(step: PullStep) => void>();
+  const outcomes: object[] = [];
+  const note = (fields: object) => void outcomes.push(fields);
+  const log: Log = { debug: note, info: note, warn: note, error: note, child: () => log };
   const service = adminService({
     about,
     images: {
@@ -35,7 +38,7 @@ async function startAgent() {
       if (reference === "") throw new AgentError("InvalidArgument", "empty");
       return `full/${reference}:latest`;
     },
-    log: createLog("silent"),
+    log,
   });
   const server = new Server();
   server.addService(service.definition, service.implementation);
@@ -51,7 +54,7 @@ async function startAgent() {
     const whole = { reference: "full/a:latest", layer: "", phase: "resolving", doneBytes: 0, totalBytes: 0, ...step };
     for (const listener of listeners) listener(whole);
   };
-  return { client, service, server, report, listeners };
+  return { client, service, server, report, listeners, outcomes };
 }
 
 /** Starts a watch and waits for its first, empty message. */
@@ -135,6 +138,14 @@ describe("AdminService", () => {
     const last = Object.fromEntries(steps.map(({ layer, done_bytes }) => [layer, done_bytes]));
     expect(last).toEqual({ l0: "49998", l1: "49999", l2: "50000", "": "0" });
     expect(steps.length).toBeLessThan(5000);
+  });
+
+  test("a watcher's end is no failure, and ends its part of the service", async () => {
+    const { client, outcomes } = await startAgent();
+    const { call } = await watch(client, "");
+    call.cancel();
+    await eventually("the outcome", () => outcomes.length > 0);
+    expect(outcomes).toEqual([{ rpc: "WatchPulls", durationMs: expect.any(Number) }]);
   });
 
   test("disposing the service ends the watches, so that the server can shut down", async () => {
