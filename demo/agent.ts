@@ -50,7 +50,7 @@ export async function startAgent(): Promise<ProcessIdentity> {
     },
     60_000,
   );
-  if (ended) throw new Error(`The agent ended instead of serving:\n${agentLogTail()}`);
+  if (ended) throw new Error("The agent ended instead of serving");
   return started;
 }
 
