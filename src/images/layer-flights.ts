@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { whileAlive } from "../common/deadline.ts";
 import { AgentError, hasCode } from "../common/errors.ts";
 import { failpoint } from "../common/failpoint.ts";
@@ -99,7 +100,9 @@ export class LayerFlights {
         signal.throwIfAborted();
         if (hasCode(error, "Unauthenticated") && renewals < 2) {
           renewals++;
-          await origin.renew(signal);
+          // Another layer of this pull may have renewed what this one was refused with.
+          const current = withoutFirst(origin.source(step), badHosts);
+          if (isDeepStrictEqual(current, source)) await origin.renew(signal);
         } else if (hasCode(error, "DataLoss") && source.endpoints.length > 1) {
           // Wrong bytes: the host that most likely sent them is not asked again.
           badHosts++;

@@ -12,6 +12,7 @@ import { buildImage, buildLayer, type Image } from "../support/oci-image.ts";
 import { pushImage, pushIndex } from "../support/push-image.ts";
 import { Registry, registryPassword, registryUser } from "../support/registry.ts";
 import { RegistryProxy } from "../support/registry-proxy.ts";
+import { ScriptedServer } from "./scripted-server.ts";
 
 const top = mkdtempSync(join(tmpdir(), "podling-images-"));
 const limits: TransferLimits = {
@@ -347,5 +348,23 @@ describe("Images, when the registry fails or lies", () => {
     }
     const record = await world.images.pull({ reference, auth: { username: registryUser, password: registryPassword } });
     expect(record.id).toBe(base.config.digest);
+  });
+
+  test("renews a token that ran out before the layers were fetched", async () => {
+    const parts = new Map([...base.layers, base.config].map((part) => [`/v2/app/blobs/${part.digest}`, part]));
+    let current = "one";
+    await using server: ScriptedServer = await ScriptedServer.start((request, response) => {
+      if (request.path.startsWith("/token")) return void response.end(JSON.stringify({ token: current }));
+      const part = parts.get(request.path);
+      if (base.layers.some(({ digest }) => part?.digest === digest) && current === "one") current = "two";
+      if (request.headers.authorization !== `Bearer ${current}`) {
+        return void response.writeHead(401, { "www-authenticate": `Bearer realm="${server.url}/token"` }).end();
+      }
+      const { bytes, mediaType } = part ?? base.manifest;
+      return void response.writeHead(200, { "content-type": mediaType }).end(bytes);
+    });
+    await using world = await World.open(root);
+    expect((await world.images.pull({ reference: `${server.host}/app:1` })).id).toBe(base.config.digest);
+    expect(server.requests.filter(({ path }) => path.startsWith("/token"))).toHaveLength(2);
   });
 });
