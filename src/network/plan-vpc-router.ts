@@ -58,6 +58,8 @@ export function planRouterRoutes(router: VpcRouterSpec): readonly KernelCommand[
   const requests: LinkRequest[] = [
     { kind: "addAddress", link: gatewayLink, address: own.ipv4, prefixLength: 30 },
     { kind: "setLink", link: gatewayLink, up: true },
+    // The address brings a route to its /30, but only when it is new.
+    { kind: "addRoute", destination: `${host.ipv4}/32`, link: gatewayLink },
     // An address nobody has stays dark, instead of going out by the default route.
     { kind: "addRoute", destination: formatCidr(cidr), unreachable: true },
     // The host's neighbourhood, and the metadata service of the machine's own cloud, are not the pod's.
@@ -66,6 +68,7 @@ export function planRouterRoutes(router: VpcRouterSpec): readonly KernelCommand[
   if (ipv6Cidr !== undefined) {
     requests.push(
       { kind: "addAddress", link: gatewayLink, address: own.ipv6, prefixLength: 126 },
+      { kind: "addRoute", destination: `${host.ipv6}/128`, link: gatewayLink },
       { kind: "addRoute", destination: formatCidr(ipv6Cidr), unreachable: true },
     );
   }

@@ -25,7 +25,7 @@ while 1:
 const pythonClient = `
 import socket, sys
 try:
-  s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2, source_address=(sys.argv[3], 0) if len(sys.argv) > 3 else None)
+  s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=1, source_address=(sys.argv[3], 0) if len(sys.argv) > 3 else None)
   print('saw ' + s.recv(99).decode())
 except OSError as e: print('failed ' + (str(e.errno) if e.errno else 'timeout'))
 `;
@@ -67,8 +67,17 @@ export class NetworkBed implements AsyncDisposable {
   readonly live = new Set<string>();
   readonly directory: string;
   readonly #keepDirectory: boolean;
+  #abandoned = false;
+  readonly #onIntent: (sandboxId: string) => void;
 
-  constructor(settings = randomSettings(), instance = randomInstance(), directory?: string) {
+  /** @param onIntent hears of a pod before anything is done for it */
+  constructor(
+    settings = randomSettings(),
+    instance = randomInstance(),
+    directory?: string,
+    onIntent: (sandboxId: string) => void = () => undefined,
+  ) {
+    this.#onIntent = onIntent;
     this.instance = instance;
     this.settings = settings;
     this.#keepDirectory = directory !== undefined;
@@ -95,6 +104,7 @@ export class NetworkBed implements AsyncDisposable {
     const id = newId();
     const netnsPath = this.netnsPath(id);
     this.live.add(id);
+    this.#onIntent(id);
     await this.namespaces.create({ net: netnsPath }, "");
     const network = await this.vpc.attach({ sandboxId: id, netnsPath, namespace: "ns", name: "pod", annotations });
     return { id, netns: netnsPath.slice("/run/netns/".length), network };
@@ -117,13 +127,51 @@ export class NetworkBed implements AsyncDisposable {
     return lines.filter((line) => marks.some((mark) => line.includes(mark))).map((line) => line.trim());
   }
 
-  /** Removes all of it, whatever the test did. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const id of [...this.live]) await this.removePod(id).catch(() => undefined);
-    await this.vpc.stop();
+  /** Where records and kernel disagree about the pods' interfaces; empty when all is well. */
+  async differences(): Promise<readonly string[]> {
+    const found: string[] = [];
+    const held = this.vpc.enis().filter(({ state }) => state !== "releasing");
+    for (const { id } of this.settings.vpcs) {
+      const netns = `/run/netns/podling-${this.instance}-vpc-${id}`;
+      const enis = held.filter(({ network }) => network.vpcId === id);
+      const links = (await this.kernel.listLinks(netns)).filter(({ name }) => name.startsWith("eni"));
+      const text = JSON.stringify(await this.kernel.listNftables(netns, "list table inet podling"));
+      const routes = (await this.kernel.listRoutes(netns)).map(({ destination }) => destination);
+      const neighbours = (await this.kernel.listNeighbours(netns)).map(({ address, mac }) => `${address} ${mac}`);
+      const wanted = new Map(enis.map((eni) => [eni.linkName, `podling/${this.instance}/eni/${eni.id}`]));
+      for (const { name, alias, up } of links) {
+        if (wanted.get(name) !== alias || !up) found.push(`link ${name} (${alias}) is down, wrong or of no record`);
+        wanted.delete(name);
+      }
+      for (const name of wanted.keys()) found.push(`link ${name} is missing`);
+      for (const { linkName, network } of enis) {
+        const bound = JSON.stringify({ concat: [linkName, network.mac, network.ipv4] });
+        if (!text.includes(bound)) found.push(`no binding ${bound}`);
+        if (!routes.includes(`${network.ipv4}/32`)) found.push(`no route to ${network.ipv4}`);
+        if (!routes.includes(`${network.ipv6}/128`)) found.push(`no route to ${network.ipv6}`);
+        if (!neighbours.includes(`${network.ipv4} ${network.mac}`)) found.push(`no neighbour ${network.ipv4}`);
+      }
+      const elements = text.match(/"concat":/g)?.length ?? 0;
+      // Two left sides of rules are concatenations too; each ENI has one IPv4 and two IPv6 elements.
+      if (elements !== 2 + 3 * enis.length) found.push(`${elements} elements for ${enis.length} interfaces`);
+    }
+    return found;
+  }
+
+  /** Lets go of the process's part only, as its death would. */
+  async abandon(): Promise<void> {
+    this.#abandoned = true;
     await this.kernel[Symbol.asyncDispose]();
     await this.sweeper[Symbol.asyncDispose]();
     this.database[Symbol.dispose]();
+  }
+
+  /** Removes all of it, whatever the test did. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#abandoned) return;
+    for (const id of [...this.live]) await this.removePod(id).catch(() => undefined);
+    await this.vpc.stop();
+    await this.abandon();
     if (!this.#keepDirectory) rmSync(this.directory, { recursive: true });
   }
 }

@@ -120,9 +120,7 @@ describe("rtnetlink codec", () => {
           await links(routes.map((route) => ({ kind: "addRoute", ...route })));
           // Twice is once.
           await links(routes.map((route) => ({ kind: "addRoute", ...route })));
-          const expected = routes
-            .map(({ destination, unreachable: dark }) => `${dark ? "dark " : ""}${destination}`)
-            .sort();
+          const expected = routes.map((route) => `${"unreachable" in route ? "dark " : ""}${route.destination}`).sort();
           const theirs = [...ip<IpRouteJson>("route"), ...ip<IpRouteJson>("-6", "route")]
             .filter(({ dst }) => !dst.startsWith("fe80"))
             .map(({ dst, type }) => `${type === "unreachable" ? "dark " : ""}${dst}/${bits(dst)}`);
