@@ -18,6 +18,14 @@ export interface AllocatedAddresses {
   readonly ipv6: string | undefined;
 }
 
+/** Addresses in use, whatever the vSwitch they came from is called now. */
+export interface HeldAddresses {
+  readonly vpcId: string;
+  readonly vswitchId: string;
+  readonly ipv4: string;
+  readonly ipv6: string | undefined;
+}
+
 export interface VswitchUsage {
   readonly vswitchId: string;
   /** IPv4 addresses pods may get. */
@@ -59,11 +67,22 @@ interface Pool {
 export class Ipam {
   readonly #database: Database;
   readonly #random: IpamRandom;
+  readonly #held: readonly HeldAddresses[];
   readonly #pools = new Map<string, Pool>();
 
-  /** Loads the cache from the table. */
-  constructor(database: Database, vswitches: readonly Vswitch[], random: IpamRandom, nowMs: number) {
+  /**
+   * Loads the cache from the table.
+   * @param held what living ENIs have: a vSwitch that was renamed must not give their addresses away under its new name
+   */
+  constructor(
+    database: Database,
+    vswitches: readonly Vswitch[],
+    held: readonly HeldAddresses[],
+    random: IpamRandom,
+    nowMs: number,
+  ) {
     this.#database = database;
+    this.#held = held;
     this.#random = random;
     database.run("DELETE FROM addresses WHERE state = 'cooling' AND free_at <= ?", nowMs);
     for (const vswitch of vswitches) this.#load(vswitch, nowMs);
@@ -233,6 +252,12 @@ export class Ipam {
       // A clock that was set back must not make addresses rest for years.
       const freeAtMs = Math.min(Number(row["free_at"]), nowMs + coolingMs);
       if (row["state"] === "cooling") pool.cooling.push({ address, freeAtMs });
+    }
+    for (const held of this.#held) {
+      if (held.vpcId !== vswitch.vpcId || held.vswitchId === vswitch.id) continue;
+      const index = ipv4Index(pool, held.ipv4);
+      if (index !== undefined) pool.bitmap.take(index);
+      if (held.ipv6 !== undefined) pool.takenIpv6.add(held.ipv6);
     }
     this.#pools.set(vswitch.id, pool);
   }

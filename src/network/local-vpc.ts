@@ -55,7 +55,14 @@ export class LocalVpc implements NetworkProvider {
     this.#enis = new EniStore(deps.database, (id, error) =>
       deps.log.error({ eni: id, error: errorText(error) }, "an interface's record can't be read"),
     );
-    this.#ipam = new Ipam(deps.database, deps.config.vswitches, deps.random, deps.nowMs());
+    const held = this.#enis.list().filter(({ state }) => state !== "releasing");
+    this.#ipam = new Ipam(
+      deps.database,
+      deps.config.vswitches,
+      held.map(({ network }) => network),
+      deps.random,
+      deps.nowMs(),
+    );
     this.#reaper = new LinkReaper(deps.sweeper, deps.log, (ids) => this.#enis.delete(ids));
   }
 
@@ -77,19 +84,11 @@ export class LocalVpc implements NetworkProvider {
     if (!this.#status.ready) {
       throw new AgentError("Unavailable", `Cannot attach a pod: ${this.#status.message}`);
     }
-    // An attempt that failed and could not be undone; or an earlier link, which still has the name "eth0" in the pod.
-    if (held !== undefined) await this.#release(held);
-    if (this.#enis.releasingOf(request.sandboxId).length > 0) await this.#reaper.flush();
-    const eni = this.#allocate(request);
-    failpoint("net.eni-allocated");
     try {
-      const plan = planEni(this.#router(eni), this.#deps.instance, eni);
-      await attachEni(this.#deps.kernel, plan, () => this.#release(eni));
+      return await this.#attach(request, held);
     } catch (error) {
-      throw asAgentError(`Cannot attach pod "${request.namespace}/${request.name}" to ${eni.network.vswitchId}`, error);
+      throw asAgentError(`Cannot attach pod "${request.namespace}/${request.name}" to the network`, error);
     }
-    this.#enis.remember({ ...eni, state: "attached" });
-    return eni.network;
   }
 
   async detach(sandboxId: string): Promise<void> {
@@ -118,14 +117,18 @@ export class LocalVpc implements NetworkProvider {
   }
 
   async stop(): Promise<void> {
+    const started = this.#status.ready;
     this.#status = { ready: false, reason: "NetworkStopped", message: "the network has been stopped" };
     try {
+      // Of what did not start nobody knows enough to take it down.
+      if (!started) return;
       await this.#reaper.flush();
       await this.#routers.removeIdle(this.#vpcsInUse());
     } catch (error) {
       this.#deps.log.warn({ error: errorText(error) }, "the network is left for the next start to tidy");
+    } finally {
+      await this.#reaper[Symbol.asyncDispose]();
     }
-    await this.#reaper[Symbol.asyncDispose]();
   }
 
   async #recover(live: ReadonlySet<string>): Promise<void> {
@@ -150,6 +153,18 @@ export class LocalVpc implements NetworkProvider {
     }
     await this.#reaper.flush();
     await kernel.run([{ kind: "removePins", paths: this.#strayPodPins(live) }]);
+  }
+
+  async #attach(request: AttachRequest, held: EniRecord | undefined): Promise<PodNetwork> {
+    // An attempt that failed and could not be undone; or an earlier link, which still has the name "eth0" in the pod.
+    if (held !== undefined) await this.#release(held);
+    if (this.#enis.releasingOf(request.sandboxId).length > 0) await this.#reaper.flush();
+    const eni = this.#allocate(request);
+    failpoint("net.eni-allocated");
+    const plan = planEni(this.#router(eni), this.#deps.instance, eni);
+    await attachEni(this.#deps.kernel, plan, () => this.#release(eni));
+    this.#enis.remember({ ...eni, state: "attached" });
+    return eni.network;
   }
 
   #allocate(request: AttachRequest): EniRecord {

@@ -72,7 +72,7 @@ const NDTPA_IFINDEX = 1;
 const NDTPA_PROXY_DELAY = 13;
 
 /** AF_INET or AF_INET6. */
-export function familyNumber(address: IpAddress): number {
+function familyNumber(address: IpAddress): number {
   return address.family === 4 ? AF_INET : AF_INET6;
 }
 

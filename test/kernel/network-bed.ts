@@ -25,7 +25,7 @@ while 1:
 const pythonClient = `
 import socket, sys
 try:
-  s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=1, source_address=(sys.argv[3], 0) if len(sys.argv) > 3 else None)
+  s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2.5, source_address=(sys.argv[3], 0) if len(sys.argv) > 3 else None)
   print('saw ' + s.recv(99).decode())
 except OSError as e: print('failed ' + (str(e.errno) if e.errno else 'timeout'))
 `;

@@ -41,7 +41,7 @@ const nothing = () => undefined;
 describe("Ipam", () => {
   test("goes to the next vSwitch when one is full, and names each reason when all are", () => {
     using database = openDatabase();
-    const ipam = new Ipam(database, vswitches, seeded(1), 0);
+    const ipam = new Ipam(database, vswitches, [], seeded(1), 0);
     const got = Array.from({ length: usable }, (_, index) => ipam.allocate(order, `eni-${index}`, 0, nothing));
     expect(got.filter(({ vswitchId }) => vswitchId === "a")).toHaveLength(12);
     expect(got.filter(({ ipv6 }) => ipv6 !== undefined)).toHaveLength(12);
@@ -53,7 +53,7 @@ describe("Ipam", () => {
 
   test("an address rests 30 s, and 5 s when nothing else is left", () => {
     using database = openDatabase();
-    const ipam = new Ipam(database, vswitches, seeded(2), 0);
+    const ipam = new Ipam(database, vswitches, [], seeded(2), 0);
     const first = ipam.allocate(["b"], "eni-0", 0, nothing);
     ipam.release("eni-0", 1000, nothing);
     for (let index = 1; index < 12; index++) {
@@ -64,10 +64,23 @@ describe("Ipam", () => {
     expect(ipam.allocate(["b"], "eni-x", 6000, nothing).ipv4).toBe(first.ipv4);
   });
 
+  test("a vSwitch that was renamed does not give its pods' addresses away", () => {
+    using database = openDatabase();
+    const held = Array.from({ length: 11 }, (_, index) => ({
+      vpcId: "v",
+      vswitchId: "old-name",
+      ipv4: `10.0.1.${index + 1}`,
+      ipv6: undefined,
+    }));
+    const ipam = new Ipam(database, vswitches, held, seeded(4), 0);
+    expect(ipam.allocate(["b"], "eni-1", 0, nothing).ipv4).toBe("10.0.1.12");
+    expect(() => ipam.allocate(["b"], "eni-2", 0, nothing)).toThrow("is full");
+  });
+
   test("every free address is equally likely", () => {
     using database = openDatabase();
     const counts = new Map<string, number>();
-    const ipam = new Ipam(database, vswitches, seeded(3), 0);
+    const ipam = new Ipam(database, vswitches, [], seeded(3), 0);
     for (let round = 0; round < 2400; round++) {
       const nowMs = round * 40_000;
       const { ipv4 } = ipam.allocate(["b"], "eni", nowMs, nothing);
@@ -83,8 +96,8 @@ describe("Ipam", () => {
   test("the table refuses a second owner even when the cache is wrong", () => {
     using database = openDatabase();
     const zero = { below: () => 0, interfaceId: () => 77n };
-    const ipam = new Ipam(database, vswitches, zero, 0);
-    const stale = new Ipam(database, vswitches, zero, 0);
+    const ipam = new Ipam(database, vswitches, [], zero, 0);
+    const stale = new Ipam(database, vswitches, [], zero, 0);
     ipam.allocate(["b"], "eni-1", 0, nothing);
     expect(() => stale.allocate(["b"], "eni-2", 0, nothing)).toThrow(/UNIQUE/);
     expect(stale.allocate(["b"], "eni-2", 0, nothing).ipv4).toBe("10.0.1.2");
@@ -105,13 +118,13 @@ describe("Ipam", () => {
         using database = openDatabase();
         const random = seeded(seed);
         let nowMs = 1_000_000;
-        let ipam = new Ipam(database, vswitches, random, nowMs);
+        let ipam = new Ipam(database, vswitches, [], random, nowMs);
         const used = new Map<string, string>();
         const restingSince = new Map<string, number>();
         let enis = 0;
         for (const action of steps) {
           if (action.kind === "wait") nowMs += action.ms;
-          if (action.kind === "crash") ipam = new Ipam(database, vswitches, random, nowMs);
+          if (action.kind === "crash") ipam = new Ipam(database, vswitches, [], random, nowMs);
           // The caller's part of the transaction fails half of the time: then nothing may have happened.
           const record = () => {
             if ("failing" in action && action.failing) throw new Error("disk full");
