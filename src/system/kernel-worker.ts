@@ -15,10 +15,16 @@ type Work = { readonly run: readonly KernelCommand[] } | { readonly query: Kerne
  * way. A worker that ends by itself fails what it had in hand; the next request starts a new one.
  */
 export class KernelWorker implements AsyncDisposable {
+  readonly #entry: URL;
   readonly #waiting = new Map<number, Waiter>();
   #worker: Worker | undefined;
   #lastId = 0;
   #closed = false;
+
+  /** @param entry what the worker runs; a test's own may end it */
+  constructor(entry = new URL("./kernel-worker-main.ts", import.meta.url)) {
+    this.#entry = entry;
+  }
 
   /**
    * Runs commands in order. At the first failure the rest is left undone; nothing is taken back.
@@ -79,7 +85,7 @@ export class KernelWorker implements AsyncDisposable {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL("./kernel-worker-main.ts", import.meta.url), { name: "kernel" });
+    const worker = new Worker(this.#entry, { name: "kernel" });
     let failure: Error | undefined;
     worker.on("message", (answer: KernelAnswer) => this.#settle(answer));
     worker.on("error", (error) => {

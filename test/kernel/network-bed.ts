@@ -7,6 +7,7 @@ import { newId } from "../../src/common/ids.ts";
 import { createLog } from "../../src/common/log.ts";
 import { LocalVpc } from "../../src/network/local-vpc.ts";
 import type { PodNetwork } from "../../src/network/pod-network.ts";
+import { systemRandom } from "../../src/network/system-random.ts";
 import { type NetworkSettings, parseNetworkConfig } from "../../src/network/vpc-config.ts";
 import { PinnedNamespaces } from "../../src/runtime/pod-namespaces.ts";
 import { Database } from "../../src/state/database.ts";
@@ -91,7 +92,7 @@ export class NetworkBed implements AsyncDisposable {
       sweeper: this.sweeper,
       log: createLog("silent"),
       nowMs: () => Date.now(),
-      random: { below: (bound) => randomInt(bound), interfaceId: () => randomBytes(8).readBigUInt64BE() },
+      random: systemRandom,
       newNonce: () => randomUUID(),
     });
   }
