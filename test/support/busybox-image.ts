@@ -18,7 +18,9 @@ export async function busyboxLayer(compression: Compression = "gzip"): Promise<L
       ),
       directory("tmp", 0o1777),
       { name: "bin/busybox", mode: 0o755, body: readFileSync("/bin/busybox") },
-      ...applets.map((name): TarEntry => ({ name: `bin/${name}`, type: "hardlink", target: "bin/busybox" })),
+      ...applets.map(
+        (name): TarEntry => ({ name: `bin/${name}`, type: "hardlink", mode: 0o755, target: "bin/busybox" }),
+      ),
       { name: "etc/passwd", body: passwd },
       { name: "etc/group", body: group },
       { name: "www/index.html", body: "a page from a pod\n" },
