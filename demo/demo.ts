@@ -75,7 +75,8 @@ function refuse(reason: string): number {
 
 async function fail(error: unknown): Promise<number> {
   const details = error instanceof Error && "details" in error ? String(error.details) : "";
-  process.stderr.write(`\ndemo: ${details === "" ? errorText(error) : details}\n`);
+  const reason = details === "" ? errorText(error) : details;
+  process.stderr.write(`\ndemo: failed at or after the step "${screen.current}": ${reason}\n`);
   if (existsSync(place.agentLog)) {
     copyFileSync(place.agentLog, failedLog);
     process.stderr.write(`demo: the agent's last words, all of them in .cache/demo-agent.log:\n${agentLogTail()}\n`);
@@ -90,7 +91,8 @@ async function demonstrate(keep: boolean): Promise<void> {
   screen.heading("A registry with a real image");
   await prepareImage();
   screen.heading("An agent of its own", `instance ${place.name}, socket ${place.socket}`);
-  await screen.step("agent", startAgent, ({ pid }) => `bin/podling serve, pid ${pid}`);
+  const { pid } = await screen.step("agent", startAgent, (started) => `bin/podling serve, pid ${started.pid}`);
+  screen.line(`bin/podling serve --config ${place.config}, pid ${pid}`);
   using client = new AgentClient(place.socket);
   using cri = new CriClient(place.socket);
   screen.heading("Pull", imageName);
@@ -159,13 +161,19 @@ async function runShop(cri: CriClient): Promise<Pod> {
 
 async function whatRan(cri: CriClient, pod: Pod): Promise<ReadonlyArray<readonly string[]>> {
   const { containers } = await cri.call("ListContainers", { filter: { pod_sandbox_id: pod.id } });
-  const rows = containers.map(({ id, metadata, state, image }) => [
-    metadata?.name ?? "",
-    id.slice(0, 13),
-    state.toString().replace("CONTAINER_", "").toLowerCase(),
-    image?.user_specified_image || imageName,
-  ]);
-  return [["NAME", "ID", "STATE", "IMAGE"], ["shop", pod.id.slice(0, 13), "ready", "(the pod)"], ...rows.reverse()];
+  const rows = containers
+    .toSorted(byCreation)
+    .map(({ id, metadata, state, image }) => [
+      metadata?.name ?? "",
+      id.slice(0, 13),
+      state.toString().replace("CONTAINER_", "").toLowerCase(),
+      image?.user_specified_image || imageName,
+    ]);
+  return [["NAME", "ID", "STATE", "IMAGE"], ["shop", pod.id.slice(0, 13), "ready", "(the pod)"], ...rows];
+}
+
+function byCreation(a: { readonly created_at: string }, b: { readonly created_at: string }): number {
+  return Number(BigInt(a.created_at) - BigInt(b.created_at));
 }
 
 /** Removes what ran through the agent alone, ends the agent and shows that nothing is left. */
@@ -180,7 +188,7 @@ async function takeApart(cri: CriClient, pod: Pod): Promise<void> {
   await screen.step(
     "stop",
     () => endWell(agent),
-    () => "the agent, with exit by itself",
+    () => "the agent, by SIGTERM",
   );
   await expectNothingLeft();
   if (registry !== undefined) await endProcess(registry, 5_000);

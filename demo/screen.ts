@@ -14,10 +14,16 @@ const dim = (text: string) => (stdout.isTTY ? `\u001b[2m${text}\u001b[22m` : tex
 export class Screen {
   readonly #rows: Row[] = [];
   readonly #signal: AbortSignal;
+  #current = "";
 
   /** @param signal no further step begins once it aborts */
   constructor(signal: AbortSignal) {
     this.#signal = signal;
+  }
+
+  /** The step that runs, or ran last. */
+  get current(): string {
+    return this.#current;
   }
 
   heading(text: string, detail = ""): void {
@@ -42,6 +48,7 @@ export class Screen {
   /** Does one step of the demo and notes its time. @param describe what to write beside the step's name */
   async step<Result>(step: string, work: () => Promise<Result>, describe: (result: Result) => string): Promise<Result> {
     this.#signal.throwIfAborted();
+    this.#current = step;
     const startedMs = performance.now();
     const result = await work();
     this.#rows.push({ step, what: describe(result), durationMs: performance.now() - startedMs });
