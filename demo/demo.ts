@@ -219,15 +219,15 @@ function tellWhatToTry(pod: Pod): void {
   screen.heading("How long it took");
   screen.steps();
   screen.heading("It keeps running. Try", "crictl comes with: make tools");
-  const crictl = `tools/bin/crictl -r unix://${place.socket}`;
   const commands = [
+    `export CONTAINER_RUNTIME_ENDPOINT=unix://${place.socket} PODLING_ADDRESS=${place.socket}`,
     `curl http://${pod.ipv4}/`,
-    `bin/podling pods --address ${place.socket}`,
-    `${crictl} pods`,
-    `${crictl} ps -a`,
-    `${crictl} inspectp ${pod.id.slice(0, 13)}`,
-    `${crictl} logs $(${crictl} ps -q --name web)`,
-    `${crictl} exec -s $(${crictl} ps -q --name web) ls /`,
+    "bin/podling pods",
+    "tools/bin/crictl pods",
+    "tools/bin/crictl ps -a",
+    `tools/bin/crictl inspectp ${pod.id.slice(0, 13)}`,
+    "tools/bin/crictl logs $(tools/bin/crictl ps -q --name web)",
+    "tools/bin/crictl exec -s $(tools/bin/crictl ps -q --name web) ls /var/www",
   ];
   for (const command of commands) screen.line(command);
   screen.heading("To end it", "a later make demo does that first, too");

@@ -61,6 +61,8 @@ export async function startContainer(cri: CriClient, pod: Pod, name: "web" | "cl
     sandbox_config: pod.config,
     config: {
       metadata: { name, attempt: 0 },
+      // Where crictl looks for a container's pod.
+      labels: { "io.kubernetes.pod.name": "shop", "io.kubernetes.pod.namespace": "demo" },
       image: { image: imageName },
       command: [...commands[name]],
       envs: [

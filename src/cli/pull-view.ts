@@ -67,7 +67,9 @@ export class PullView implements Disposable {
   #draw(): void {
     if (!this.#changed) return;
     this.#changed = false;
-    const { columns = 80, rows = 24 } = this.#stream;
+    // A terminal that nobody has told its size says 0.
+    const columns = this.#stream.columns || 80;
+    const rows = this.#stream.rows || 24;
     const lines = barLines([...this.#layers.values()], rows - 2).map((line) => line.slice(0, columns - 1));
     // Up to the first line of the last picture, then each line anew, erasing what was longer.
     const up = this.#linesShown === 0 ? "" : `\u001b[${this.#linesShown}A`;
