@@ -25,6 +25,25 @@ function inside(netns: string, ...argv: readonly string[]): string {
   return execFileSync("ip", ["netns", "exec", netns, ...argv], { encoding: "utf8" });
 }
 
+/** A namespace that plays the internet, reached through the host. */
+async function fakeInternet(use: (address: string, netns: string) => Promise<void>): Promise<void> {
+  const name = `nti${newId().slice(0, 8)}`;
+  const net = `198.18.${randomInt(0, 256)}`;
+  const run = (...argv: readonly string[]) => execFileSync("ip", argv);
+  try {
+    run("netns", "add", name);
+    run("link", "add", name, "type", "veth", "peer", "name", "e0", "netns", name);
+    run("addr", "add", `${net}.1/24`, "dev", name);
+    run("link", "set", name, "up");
+    run("-n", name, "addr", "add", `${net}.9/24`, "dev", "e0");
+    run("-n", name, "link", "set", "e0", "up");
+    await serve(name, `${net}.9`);
+    await use(`${net}.9`, name);
+  } finally {
+    execFileSync("ip", ["netns", "delete", name]);
+  }
+}
+
 async function startedBed(settings = randomSettings()): Promise<NetworkBed> {
   const bed = new NetworkBed(settings);
   await bed.vpc.start(bed.live);
@@ -195,25 +214,6 @@ for op in (1, 2): s.send(b'\\xff' * 6 + mac + b'\\x08\\x06\\x00\\x01\\x08\\x00\\
 });
 
 describe("the way out of a VPC", () => {
-  /** A namespace that plays the internet, reached through the host. */
-  async function fakeInternet(use: (address: string) => Promise<void>): Promise<void> {
-    const name = `nti${newId().slice(0, 8)}`;
-    const net = `198.18.${randomInt(0, 256)}`;
-    const run = (...argv: readonly string[]) => execFileSync("ip", argv);
-    try {
-      run("netns", "add", name);
-      run("link", "add", name, "type", "veth", "peer", "name", "e0", "netns", name);
-      run("addr", "add", `${net}.1/24`, "dev", name);
-      run("link", "set", name, "up");
-      run("-n", name, "addr", "add", `${net}.9/24`, "dev", "e0");
-      run("-n", name, "link", "set", "e0", "up");
-      await serve(name, `${net}.9`);
-      await use(`${net}.9`);
-    } finally {
-      execFileSync("ip", ["netns", "delete", name]);
-    }
-  }
-
   test("leads through the NAT gateway to the internet, which sees the host", async () => {
     await using bed = await startedBed(randomSettings({ nat_gateway: true }));
     const { netns, network } = await bed.addPod();
@@ -229,6 +229,19 @@ describe("the way out of a VPC", () => {
     await using bed = await startedBed();
     const { netns } = await bed.addPod();
     await fakeInternet(async (address) => expect(connectFrom(netns, address, port)).toBe("failed 101"));
+  });
+});
+
+describe("the way into a VPC", () => {
+  test("is closed from outside, even for who has a route", async () => {
+    await using bed = await startedBed(randomSettings({ nat_gateway: true }));
+    const { netns, network } = await bed.addPod();
+    await serve(netns, network.ipv4);
+    await fakeInternet(async (address, internet) => {
+      inside(internet, "ip", "route", "add", "default", "via", address.replace(/9$/, "1"));
+      expect(connectFrom("", network.ipv4, port)).toMatch(/^saw 169/);
+      expect(connectFrom(internet, network.ipv4, port)).toBe("failed timeout");
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { randomBytes, randomInt, randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newId } from "../../src/common/ids.ts";
@@ -167,11 +167,19 @@ export class NetworkBed implements AsyncDisposable {
     this.database[Symbol.dispose]();
   }
 
+  /** A network that did not start, which some tests want, takes nothing down. */
+  #sweep(): void {
+    const pins = readdirSync("/run/netns").filter((name) => name.startsWith(`podling-${this.instance}-`));
+    for (const pin of pins) spawnSync("ip", ["netns", "delete", pin]);
+    spawnSync("nft", ["delete", "table", "inet", `podling_${this.instance}`]);
+  }
+
   /** Removes all of it, whatever the test did. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#abandoned) return;
     for (const id of [...this.live]) await this.removePod(id).catch(() => undefined);
     await this.vpc.stop();
+    this.#sweep();
     await this.abandon();
     if (!this.#keepDirectory) rmSync(this.directory, { recursive: true });
   }

@@ -22,8 +22,13 @@ async function restart(bed: NetworkBed, live: ReadonlySet<string> = bed.live): P
   await bed.abandon();
   const next = new NetworkBed(bed.settings, bed.instance, bed.directory);
   for (const id of live) next.live.add(id);
-  await next.vpc.start(live);
-  return next;
+  try {
+    await next.vpc.start(live);
+    return next;
+  } catch (error) {
+    await next[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 async function bedWithPods(count: number): Promise<NetworkBed> {
@@ -93,7 +98,7 @@ describe("LocalVpc.start() after things were changed by hand", () => {
       await next.vpc.stop();
       expect(next.leftovers().filter((line) => !line.includes(neighbour))).toEqual([]);
     } finally {
-      ip("netns", "delete", neighbour);
+      spawnSync("ip", ["netns", "delete", neighbour]);
     }
   });
 
