@@ -1,24 +1,25 @@
 import { AgentError } from "../common/errors.ts";
 import { type Cidr, cidrContains, cidrOverlaps, formatCidr, parseCidr } from "./cidr.ts";
 
-/** One `[[network.vpcs]]` of the configuration, as written. */
+/** One `[[network.vpcs]]` of the configuration, its ranges still text. */
 export interface VpcSettings {
   readonly id: string;
   /** "10.88.0.0/16" */
   readonly cidr: string;
-  /** "fd00:88::/56"; missing: pods get no IPv6 address. */
-  readonly ipv6_cidr?: string | undefined;
+  /** "fd00:88::/56"; empty: pods get no IPv6 address. */
+  readonly ipv6Cidr: string;
   /** Whether pods reach the internet through the host's address. */
-  readonly nat_gateway: boolean;
+  readonly natGateway: boolean;
 }
 
-/** One `[[network.vswitches]]` of the configuration, as written. */
+/** One `[[network.vswitches]]` of the configuration, its ranges still text. */
 export interface VswitchSettings {
   readonly id: string;
   readonly vpc: string;
   readonly zone: string;
   readonly cidr: string;
-  readonly ipv6_cidr?: string | undefined;
+  /** Empty: no IPv6 in this vSwitch. */
+  readonly ipv6Cidr: string;
 }
 
 export interface NetworkSettings {
@@ -85,8 +86,8 @@ function parseVpc(field: string, settings: VpcSettings): Vpc {
   return {
     id: parseId(`${field}.id`, settings.id),
     cidr: parseRange(`${field}.cidr`, settings.cidr, 4, 8, 28),
-    ipv6Cidr: optionalRange(`${field}.ipv6_cidr`, settings.ipv6_cidr, 40, 64),
-    natGateway: settings.nat_gateway,
+    ipv6Cidr: optionalRange(`${field}.ipv6_cidr`, settings.ipv6Cidr, 40, 64),
+    natGateway: settings.natGateway,
   };
 }
 
@@ -104,21 +105,17 @@ function parseVswitch(field: string, settings: VswitchSettings, vpcs: readonly V
     vpcId: vpc.id,
     zone: settings.zone,
     cidr: parseRange(`${field}.cidr`, settings.cidr, 4, 16, 28),
-    ipv6Cidr: optionalRange(`${field}.ipv6_cidr`, settings.ipv6_cidr, 64, 64),
+    ipv6Cidr: optionalRange(`${field}.ipv6_cidr`, settings.ipv6Cidr, 64, 64),
   };
   if (!cidrContains(vpc.cidr, vswitch.cidr)) {
     throw invalid(`${field}.cidr`, settings.cidr, `inside "${formatCidr(vpc.cidr)}" of VPC "${vpc.id}"`);
   }
   if (vswitch.ipv6Cidr !== undefined) {
     if (vpc.ipv6Cidr === undefined) {
-      throw invalid(`${field}.ipv6_cidr`, settings.ipv6_cidr, `absent: VPC "${vpc.id}" has no ipv6_cidr`);
+      throw invalid(`${field}.ipv6_cidr`, settings.ipv6Cidr, `absent: VPC "${vpc.id}" has no ipv6_cidr`);
     }
     if (!cidrContains(vpc.ipv6Cidr, vswitch.ipv6Cidr)) {
-      throw invalid(
-        `${field}.ipv6_cidr`,
-        settings.ipv6_cidr,
-        `inside "${formatCidr(vpc.ipv6Cidr)}" of VPC "${vpc.id}"`,
-      );
+      throw invalid(`${field}.ipv6_cidr`, settings.ipv6Cidr, `inside "${formatCidr(vpc.ipv6Cidr)}" of VPC "${vpc.id}"`);
     }
   }
   return vswitch;
@@ -130,8 +127,8 @@ function parseId(field: string, text: string): string {
   return text;
 }
 
-function optionalRange(field: string, text: string | undefined, shortest: number, longest: number): Cidr | undefined {
-  return text === undefined || text === "" ? undefined : parseRange(field, text, 6, shortest, longest);
+function optionalRange(field: string, text: string, shortest: number, longest: number): Cidr | undefined {
+  return text === "" ? undefined : parseRange(field, text, 6, shortest, longest);
 }
 
 /** @param shortest bits of the largest range allowed, `longest` of the smallest */

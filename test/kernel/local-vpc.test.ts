@@ -88,7 +88,7 @@ describe("LocalVpc", () => {
     const settings = randomSettings();
     const [first] = settings.vswitches;
     const prefix = first?.cidr.split(".").slice(0, 3).join(".") ?? "";
-    const vswitch = { vpc: "vpc-t", zone: "z" };
+    const vswitch = { vpc: "vpc-t", zone: "z", ipv6Cidr: "" };
     await using bed = await startedBed({
       ...settings,
       vswitches: [
@@ -151,7 +151,7 @@ for op in (1, 2): s.send(b'\\xff' * 6 + mac + b'\\x08\\x06\\x00\\x01\\x08\\x00\\
   });
 
   test("pods don't reach the host or its neighbourhood, and nobody routes to them from outside", async () => {
-    await using bed = await startedBed(randomSettings({ nat_gateway: true }));
+    await using bed = await startedBed(randomSettings({ natGateway: true }));
     const { netns } = await bed.addPod();
     const [link] = await hostEnd(bed);
     expect(connectFrom(netns, link ?? "", 22)).toBe("failed timeout");
@@ -215,7 +215,7 @@ for op in (1, 2): s.send(b'\\xff' * 6 + mac + b'\\x08\\x06\\x00\\x01\\x08\\x00\\
 
 describe("the way out of a VPC", () => {
   test("leads through the NAT gateway to the internet, which sees the host", async () => {
-    await using bed = await startedBed(randomSettings({ nat_gateway: true }));
+    await using bed = await startedBed(randomSettings({ natGateway: true }));
     const { netns, network } = await bed.addPod();
     await fakeInternet(async (address) => {
       expect(connectFrom(netns, address, port)).toBe(`saw ${address.replace(/9$/, "1")}`);
@@ -234,7 +234,7 @@ describe("the way out of a VPC", () => {
 
 describe("the way into a VPC", () => {
   test("is closed from outside, even for who has a route", async () => {
-    await using bed = await startedBed(randomSettings({ nat_gateway: true }));
+    await using bed = await startedBed(randomSettings({ natGateway: true }));
     const { netns, network } = await bed.addPod();
     await serve(netns, network.ipv4);
     await fakeInternet(async (address, internet) => {
@@ -247,7 +247,7 @@ describe("the way into a VPC", () => {
 
 describe("several VPCs and instances", () => {
   test("two VPCs with the same range don't see each other; one of them is reached from the host", async () => {
-    const settings = randomSettings({ nat_gateway: true });
+    const settings = randomSettings({ natGateway: true });
     const [vpc] = settings.vpcs;
     const [vswitch] = settings.vswitches;
     if (vpc === undefined || vswitch === undefined) throw new Error("no settings");
@@ -268,8 +268,8 @@ describe("several VPCs and instances", () => {
   });
 
   test("two instances run side by side, apart from each other, and go one by one", async () => {
-    await using one = await startedBed(randomSettings({ nat_gateway: true }));
-    await using two = await startedBed(randomSettings({ nat_gateway: true }));
+    await using one = await startedBed(randomSettings({ natGateway: true }));
+    await using two = await startedBed(randomSettings({ natGateway: true }));
     const [a, b] = [await one.addPod(), await two.addPod()];
     await serve(a.netns, a.network.ipv4);
     await serve(b.netns, b.network.ipv4);

@@ -38,7 +38,7 @@ export function randomSettings(change: Partial<NetworkSettings["vpcs"][number]> 
   const prefix = `fd${randomBytes(1).toString("hex")}:${randomBytes(2).toString("hex")}:${randomBytes(2).toString("hex")}`;
   return {
     vpcs: [
-      { id: "vpc-t", cidr: `10.${octet}.${third}.0/20`, ipv6_cidr: `${prefix}::/56`, nat_gateway: false, ...change },
+      { id: "vpc-t", cidr: `10.${octet}.${third}.0/20`, ipv6Cidr: `${prefix}::/56`, natGateway: false, ...change },
     ],
     vswitches: [
       {
@@ -46,7 +46,7 @@ export function randomSettings(change: Partial<NetworkSettings["vpcs"][number]> 
         vpc: change.id ?? "vpc-t",
         zone: "z",
         cidr: `10.${octet}.${third}.0/24`,
-        ipv6_cidr: `${prefix}::/64`,
+        ipv6Cidr: `${prefix}::/64`,
       },
     ],
   };

@@ -32,7 +32,7 @@ async function restart(bed: NetworkBed, live: ReadonlySet<string> = bed.live): P
 }
 
 async function bedWithPods(count: number): Promise<NetworkBed> {
-  const bed = new NetworkBed(randomSettings({ nat_gateway: true }), randomInstance(), newDirectory());
+  const bed = new NetworkBed(randomSettings({ natGateway: true }), randomInstance(), newDirectory());
   await bed.vpc.start(bed.live);
   for (let index = 0; index < count; index++) await bed.addPod();
   return bed;
@@ -170,7 +170,7 @@ describe("LocalVpc.start() after SIGKILL", () => {
   ];
 
   test.each(failpoints)("at %s converges, and the end leaves nothing", async (failpoint) => {
-    const settings = randomSettings({ nat_gateway: true });
+    const settings = randomSettings({ natGateway: true });
     const [instance, directory] = [randomInstance(), newDirectory()];
     const agent = join(import.meta.dirname, "vpc-agent.ts");
     const argv = ["--disable-warning=ExperimentalWarning", agent, JSON.stringify(settings), instance, directory];

@@ -8,10 +8,10 @@ import { parseNetworkConfig } from "../../src/network/vpc-config.ts";
 import { Database } from "../../src/state/database.ts";
 
 const { vswitches } = parseNetworkConfig({
-  vpcs: [{ id: "v", cidr: "10.0.0.0/16", ipv6_cidr: "fd00::/56", nat_gateway: false }],
+  vpcs: [{ id: "v", cidr: "10.0.0.0/16", ipv6Cidr: "fd00::/56", natGateway: false }],
   vswitches: [
-    { id: "a", vpc: "v", zone: "z", cidr: "10.0.0.0/28", ipv6_cidr: "fd00::/64" },
-    { id: "b", vpc: "v", zone: "z", cidr: "10.0.1.0/28" },
+    { id: "a", vpc: "v", zone: "z", cidr: "10.0.0.0/28", ipv6Cidr: "fd00::/64" },
+    { id: "b", vpc: "v", zone: "z", cidr: "10.0.1.0/28", ipv6Cidr: "" },
   ],
 });
 const order = ["a", "b"];

@@ -12,8 +12,8 @@ import { routerSpec, vpcRecord } from "../../src/network/vpc-router-spec.ts";
 import type { LinkInfo, RouteInfo } from "../../src/system/kernel-command.ts";
 
 const config = parseNetworkConfig({
-  vpcs: [{ id: "vpc-a", cidr: "10.0.0.0/16", ipv6_cidr: "fd00:1::/56", nat_gateway: true }],
-  vswitches: [{ id: "vsw-a", vpc: "vpc-a", zone: "z", cidr: "10.0.0.0/20", ipv6_cidr: "fd00:1::/64" }],
+  vpcs: [{ id: "vpc-a", cidr: "10.0.0.0/16", ipv6Cidr: "fd00:1::/56", natGateway: true }],
+  vswitches: [{ id: "vsw-a", vpc: "vpc-a", zone: "z", cidr: "10.0.0.0/20", ipv6Cidr: "fd00:1::/64" }],
 });
 const [vpc] = config.vpcs;
 if (vpc === undefined) throw new Error("no VPC");

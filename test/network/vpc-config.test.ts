@@ -3,9 +3,9 @@ import { formatCidr } from "../../src/network/cidr.ts";
 import { planVswitchChoice } from "../../src/network/plan-vswitch-choice.ts";
 import { type NetworkSettings, parseNetworkConfig } from "../../src/network/vpc-config.ts";
 
-const vpc = { id: "vpc-a", cidr: "10.0.0.0/16", ipv6_cidr: "fd00:1::/56", nat_gateway: true };
-const vswitch = { id: "vsw-a", vpc: "vpc-a", zone: "z", cidr: "10.0.0.0/20", ipv6_cidr: "fd00:1::/64" };
-const second = { ...vswitch, id: "vsw-b", cidr: "10.0.16.0/20", ipv6_cidr: "fd00:1:0:1::/64" };
+const vpc = { id: "vpc-a", cidr: "10.0.0.0/16", ipv6Cidr: "fd00:1::/56", natGateway: true };
+const vswitch = { id: "vsw-a", vpc: "vpc-a", zone: "z", cidr: "10.0.0.0/20", ipv6Cidr: "fd00:1::/64" };
+const second = { ...vswitch, id: "vsw-b", cidr: "10.0.16.0/20", ipv6Cidr: "fd00:1:0:1::/64" };
 const good: NetworkSettings = { vpcs: [vpc], vswitches: [vswitch, second] };
 
 describe("parseNetworkConfig()", () => {
@@ -34,14 +34,14 @@ describe("parseNetworkConfig()", () => {
     ["a vSwitch of an unknown VPC", { ...good, vswitches: [{ ...vswitch, vpc: "x" }] }, "network.vswitches[0].vpc"],
     ["a vSwitch outside its VPC", { ...good, vswitches: [{ ...vswitch, cidr: "10.1.0.0/20" }] }, "vswitches[0].cidr"],
     ["a vSwitch of /29", { ...good, vswitches: [{ ...vswitch, cidr: "10.0.0.0/29" }] }, "between /16 and /28"],
-    ["a vSwitch of IPv6 /80", { ...good, vswitches: [{ ...vswitch, ipv6_cidr: "fd00:1::/80" }] }, "must be a /64"],
+    ["a vSwitch of IPv6 /80", { ...good, vswitches: [{ ...vswitch, ipv6Cidr: "fd00:1::/80" }] }, "must be a /64"],
     [
       "overlapping vSwitches",
       { ...good, vswitches: [vswitch, { ...second, cidr: "10.0.8.0/24" }] },
       "vswitches[1].cidr",
     ],
-    ["IPv6 overlap", { ...good, vswitches: [vswitch, { ...second, ipv6_cidr: "fd00:1::/64" }] }, "[1].ipv6_cidr"],
-    ["IPv6 without a range of the VPC", { ...good, vpcs: [{ ...vpc, ipv6_cidr: "" }] }, "vswitches[0].ipv6_cidr"],
+    ["IPv6 overlap", { ...good, vswitches: [vswitch, { ...second, ipv6Cidr: "fd00:1::/64" }] }, "[1].ipv6_cidr"],
+    ["IPv6 without a range of the VPC", { ...good, vpcs: [{ ...vpc, ipv6Cidr: "" }] }, "vswitches[0].ipv6_cidr"],
     ["carrier-grade space", { ...good, vpcs: [{ ...vpc, cidr: "100.64.0.0/16" }] }, "the cloud's own services"],
     ["multicast", { ...good, vpcs: [{ ...vpc, cidr: "224.0.0.0/16" }] }, "multicast"],
     ["loopback", { ...good, vpcs: [{ ...vpc, cidr: "127.0.0.0/16" }] }, "loopback"],
