@@ -11,7 +11,7 @@ interface ShownContainer {
   readonly podSandboxId: string;
   readonly metadata: { name: string; attempt: number };
   readonly image: { image: string };
-  readonly imageRef: string;
+  readonly imageId: string;
   readonly state: string;
   readonly labels: Record<string, string>;
 }
@@ -58,7 +58,7 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc"))("crictl and cont
     expect(id).toMatch(/^[0-9a-f]{64}$/);
     expect(await ps()).toEqual([]);
     expect(await ps("-a")).toMatchObject([
-      { id, podSandboxId: podId, metadata: config.metadata, state: "CONTAINER_CREATED", imageRef: busybox.id },
+      { id, podSandboxId: podId, metadata: config.metadata, state: "CONTAINER_CREATED", imageId: busybox.id },
     ]);
 
     await crictl.run("start", id.slice(0, 13));

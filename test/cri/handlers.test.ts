@@ -25,8 +25,7 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc", "crun"))("runtime
       "uid=1000(app) gid=1000(app) groups=1000(app)",
     );
     const { pid } = JSON.parse(status.info["info"] ?? "{}") as { pid: number };
-    const memory = /^\d+:memory:(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1];
-    expect(readFileSync(`/sys/fs/cgroup/memory${memory}/memory.limit_in_bytes`, "utf8").trim()).toBe(String(64 << 20));
+    expect(memoryLimit(pid)).toBe(String(64 << 20));
     const { items } = await client.call("ListPodSandbox", { filter: { id: running.podId } });
     expect(items[0]?.runtime_handler).toBe(handler);
   });
@@ -40,3 +39,14 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc", "crun"))("runtime
     expect(await crictl.run("pods", "-q")).toBe("");
   });
 });
+
+/** The memory limit of a process's cgroup, whichever version of cgroups counts memory here. */
+function memoryLimit(pid: number): string {
+  const membership = readFileSync(`/proc/${pid}/cgroup`, "utf8");
+  const first = /^\d+:memory:(.*)$/m.exec(membership)?.[1];
+  const path =
+    first === undefined
+      ? `/sys/fs/cgroup${/^0::(.*)$/m.exec(membership)?.[1]}/memory.max`
+      : `/sys/fs/cgroup/memory${first}/memory.limit_in_bytes`;
+  return readFileSync(path, "utf8").trim();
+}

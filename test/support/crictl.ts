@@ -40,8 +40,9 @@ export class Crictl {
   }
 
   /** Runs a command with `-o json`. The caller knows the shape. */
-  async json<Shape>(...args: readonly string[]): Promise<Shape> {
-    return JSON.parse(await this.run(...args, "-o", "json")) as Shape;
+  async json<Shape>(command: string, ...args: readonly string[]): Promise<Shape> {
+    // Flags after the first name would be taken for names.
+    return JSON.parse(await this.run(command, "-o", "json", ...args)) as Shape;
   }
 
   /** Writes a configuration as a file. @returns its path */
