@@ -29,14 +29,12 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc"))("crictl and imag
 
     expect(await crictl.run("pull", pushed.reference)).toContain(pushed.id);
     const [shown] = (await images()).filter((one) => one.id === pushed.id);
-    expect(shown).toEqual({
+    expect(shown).toMatchObject({
       id: pushed.id,
       repoTags: [pushed.reference],
       repoDigests: [pushed.digestReference],
       size: expect.stringMatching(/^[1-9]\d*$/),
       uid: { value: "1000" },
-      username: "",
-      spec: expect.anything(),
       pinned: false,
     });
     const table = await crictl.run("images");
