@@ -57,7 +57,7 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc"))("images that can
   });
 
   test("a malformed reference", async () => {
-    for (const reference of ["UPPER/case:v1", "a:b:c", "host/../etc:v1", "img@sha256:123"]) {
+    for (const reference of ["team/UPPER:v1", "a:b:c", "host/../etc:v1", "img@sha256:123"]) {
       expect(await refusal(reference)).toMatchObject({ code: 3, details: expect.stringContaining(reference) });
     }
   });

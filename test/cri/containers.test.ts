@@ -83,12 +83,12 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc"))("crictl and cont
     expect(raw.filter((line) => !logLine.test(line))).toEqual([]);
     expect(raw.map((line) => line.split(" ").slice(1).join(" ")).sort()).toEqual(["stderr F err", "stdout F out"]);
 
-    expect(await crictl.run("stop", id)).toBe(id);
+    expect(await crictl.run("stop", "--timeout", "10", id)).toBe(id);
     await crictl.run("stop", id);
     const stopped = await inspect(id);
     expect(stopped.status).toMatchObject({ state: "CONTAINER_EXITED", exitCode: 7, reason: "Error" });
     expect(Date.parse(stopped.status.finishedAt)).toBeGreaterThanOrEqual(Date.parse(stopped.status.startedAt));
-    expect(await crictl.run("rm", id)).toBe(id);
+    expect(await crictl.run("rm", "--keep-logs", id)).toBe(id);
     expect(await ps("-a")).toEqual([]);
     expect(readFileSync(status.logPath, "utf8")).toContain("stdout F out");
   });

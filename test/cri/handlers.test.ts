@@ -22,7 +22,7 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc", "crun"))("runtime
     const status = await client.call("ContainerStatus", { container_id: running.containerId, verbose: true });
     expect(status.status?.state).toBe("CONTAINER_RUNNING");
     expect((await execOutput(world(), running.containerId, "id")).trim()).toBe(
-      "uid=1000(app) gid=1000(app) groups=1000(app)",
+      "uid=1000(app) gid=1000(app) groups=1000(app),5000(extra)",
     );
     const { pid } = JSON.parse(status.info["info"] ?? "{}") as { pid: number };
     expect(memoryLimit(pid)).toBe(String(64 << 20));
@@ -33,7 +33,7 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc", "crun"))("runtime
   test("an unknown handler is refused by name, and nothing is left of the pod", async () => {
     const { crictl } = world();
     const refusal = await crictl.refused("runp", "--runtime", "kata", crictl.file(podConfig(world())));
-    expect(refusal).toContain("code = NotFound");
+    expect(refusal).toContain("code = InvalidArgument");
     expect(refusal).toContain("kata");
     expect(refusal).toContain("runc");
     expect(await crictl.run("pods", "-q")).toBe("");

@@ -24,10 +24,13 @@ export async function readInstanceObjects(place: InstancePlace): Promise<Instanc
     "vpc nft": await inEach(routers, nftRules),
     mount: instanceMounts(place),
     "loop device": loopDevices(place),
-    cgroup: instanceCgroups(place.name).map(({ path }) => path),
+    // The instance's own cgroup and runtime directory come with its first pod and may stay, empty.
+    cgroup: instanceCgroups(place.name)
+      .map(({ path }) => path)
+      .filter((path) => !path.endsWith(`/podling-${place.name}`)),
     process: instanceProcesses(place.name).map(({ pid, what }) => `${pid} ${what}`),
     "runtime state": [
-      ...listing(join(place.state, "runc")),
+      ...listing(join(place.state, "runc", `podling-${place.name}`)),
       ...globSync([`/run/containerd/runc/podling-${place.name}/*`, `/run/runc/podling-${place.name}*`]),
     ].sort(),
     "sandbox bundle": listing(join(place.state, "sandboxes")),

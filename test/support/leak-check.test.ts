@@ -23,7 +23,7 @@ describe.skipIf(cannotRun("ip", "nft"))("the leak check", () => {
     await output(["ip", "link", "set", `p${name}`, "alias", `podling/${name}/uplink`]);
     await output(["nft", "add", "table", "inet", `podling_${name}`]);
     await output(["ip", "netns", "exec", router, "nft", "add", "table", "ip", "guard"]);
-    for (const folder of ["sandboxes/a/shm", "containers/b", "runc/c"])
+    for (const folder of ["sandboxes/a/shm", "containers/b", `runc/podling-${name}/c`])
       mkdirSync(join(state, folder), { recursive: true });
     for (const folder of ["snapshots/1", "ingest/2", "containers/d"])
       mkdirSync(join(root, folder), { recursive: true });
@@ -39,7 +39,7 @@ describe.skipIf(cannotRun("ip", "nft"))("the leak check", () => {
       "vpc link": [`${router}: lo`],
       "vpc nft": [expect.stringContaining("guard")],
       mount: [`/run/netns/${pod}`, `/run/netns/${router}`, join(state, "sandboxes/a/shm")],
-      cgroup: [`memory/podling-${name}`, `memory/podling-${name}/pod`],
+      cgroup: [`memory/podling-${name}/pod`],
       "runtime state": ["c"],
       "sandbox bundle": ["a"],
       "container bundle": ["b"],
