@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { SystemError } from "../common/errors.ts";
-import { runAtOnce } from "../common/time-slice.ts";
 import { ancestorsOf, type BytePath, isWithin, nameOf, parentOf, quotePath } from "../system/byte-path.ts";
 import { setXattr } from "../system/extended-attributes.ts";
 import {
@@ -10,16 +9,20 @@ import {
   openDirectoryIn,
   openRoot,
   removeTreeAt,
-  setMode,
+  renameAt,
   statAt,
   unlinkAt,
 } from "../system/root-directory.ts";
 import { copyAttributes, copyFile, copySpecial, keepingTimes } from "./copy-node.ts";
-import { opaqueValue, opaqueXattr } from "./finish-layer.ts";
-import { invalidLayer } from "./layer-error.ts";
-import type { LowerLink, StagedLayer } from "./layer-job.ts";
+import { opaqueValue, opaqueXattr, settleImplied } from "./finish-layer.ts";
+import { invalidLayer, oversizedLayer } from "./layer-error.ts";
+import type { LayerFixUps, LowerLink, StagedLayer } from "./layer-job.ts";
 import { mergeDirectories } from "./merge-directories.ts";
 import { inParent, isWhiteout, linkIn, MergedTree } from "./merged-tree.ts";
+
+const asideName = "aside";
+/** Each link costs a pass over all notes; honest layers have a handful of the one or the other. */
+const maxRenames = 20_000_000;
 
 type Steps = Generator<void, void, undefined>;
 
@@ -32,22 +35,30 @@ type Steps = Generator<void, void, undefined>;
  * @throws AgentError InvalidArgument, SystemError
  */
 export function* applyFixUps(staged: StagedLayer, lowerFd: number): Steps {
+  const directoryFd = openRoot(staged.directory);
   const stagedFd = openRoot(join(staged.directory, "fs"));
   try {
-    yield* new Fitting(stagedFd, lowerFd, staged).run();
+    yield* new Fitting(directoryFd, stagedFd, lowerFd, staged.fixUps).run();
   } finally {
     closeFd(stagedFd);
+    closeFd(directoryFd);
   }
 }
 
 class Fitting {
+  /** The directory that holds the layer's root: a place outside of the tree. */
+  readonly #directoryFd: number;
   readonly #tree: MergedTree;
   readonly #unsettled: Set<BytePath>;
   readonly #queue: BytePath[];
+  /** How far the queue has been worked off. */
+  #settled = 0;
+  #renames = 0;
   #whiteouts: readonly BytePath[];
   #links: readonly LowerLink[];
 
-  constructor(stagedFd: number, lowerFd: number, { fixUps }: StagedLayer) {
+  constructor(directoryFd: number, stagedFd: number, lowerFd: number, fixUps: LayerFixUps) {
+    this.#directoryFd = directoryFd;
     this.#unsettled = new Set(fixUps.impliedDirectories);
     // Sorted, a directory comes before what it holds.
     this.#queue = [...fixUps.impliedDirectories].sort();
@@ -70,11 +81,15 @@ class Fitting {
   }
 
   *#settle(): Steps {
-    for (let path = this.#queue.shift(); path !== undefined; path = this.#queue.shift()) {
-      if (!this.#unsettled.has(path)) continue;
+    for (; this.#settled < this.#queue.length; this.#settled++) {
+      const path = this.#queue[this.#settled];
+      if (path === undefined || !this.#unsettled.has(path)) continue;
       const below = this.#tree.lower(path);
-      if (below?.kind === "symlink") yield* this.#moveThroughLink(path);
-      else if (below?.kind === "directory") this.#takeAttributes(path);
+      if (below?.kind === "symlink") {
+        yield* this.#moveThroughLink(path);
+        continue;
+      }
+      if (below?.kind === "directory") this.#takeAttributes(path);
       else if (below !== undefined) {
         throw invalidLayer(`an entry lies below ${quotePath(path)}, which is a ${below.kind} in the layers below`);
       }
@@ -99,23 +114,33 @@ class Fitting {
     const target = linkIn(this.#tree.lowerFd, path) ?? "";
     const destination = this.#tree.resolve(target.startsWith("/") ? target : `${parentOf(path)}/${target}`, true);
     if (isWithin(path, destination)) throw invalidLayer(`${quotePath(path)} is a symbolic link into itself`);
+    // No more, for what is moved may bring another directory to the same path.
+    this.#unsettled.delete(path);
+    // Out of the way first: what is moved may belong where the directory itself stood.
+    inParent(this.#tree.stagedFd, path, (fd, name) =>
+      keepingTimes(fd, () => renameAt(fd, name, this.#directoryFd, asideName)),
+    );
     this.#makeDirectories(destination);
-    const from = this.#openStaged(path);
+    const from = openDirectoryIn(this.#directoryFd, asideName);
     const to = this.#openStaged(destination);
     try {
+      if (from === undefined) throw new SystemError(`directory ${quotePath(path)} of the layer went away`);
       yield* mergeDirectories({ fd: from, path }, { fd: to, path: destination }, this.#unsettled);
     } finally {
-      closeFd(from);
+      if (from !== undefined) closeFd(from);
       closeFd(to);
     }
-    inParent(this.#tree.stagedFd, path, (fd, name) => keepingTimes(fd, () => runAtOnce(removeTreeAt(fd, name))));
+    yield* removeTreeAt(this.#directoryFd, asideName);
     this.#tree.forget();
     this.#renameNotes(path, destination);
   }
 
   #renameNotes(from: BytePath, to: BytePath): void {
+    this.#renames += this.#unsettled.size + this.#whiteouts.length + this.#links.length;
+    if (this.#renames > maxRenames)
+      throw oversizedLayer("too many of its directories are symbolic links in lower layers");
     const renamed = (path: BytePath) => (isWithin(from, path) ? `${to}${path.slice(from.length)}` : path);
-    const moved = [...this.#unsettled].filter((path) => path !== from && isWithin(from, path));
+    const moved = [...this.#unsettled].filter((path) => isWithin(from, path));
     for (const path of moved) {
       this.#unsettled.delete(path);
       this.#unsettled.add(renamed(path));
@@ -141,7 +166,7 @@ class Fitting {
         }),
       );
       const made = this.#openStaged(directory);
-      setMode(made, 0o755);
+      settleImplied(made);
       if (hidden) setXattr(made, opaqueXattr, opaqueValue);
       closeFd(made);
       this.#tree.forget();

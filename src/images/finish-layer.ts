@@ -72,9 +72,8 @@ function markOpaque(rootFd: number, notes: LayerNotes): void {
 }
 
 function settleDirectories(rootFd: number, notes: LayerNotes): void {
-  if (!notes.directories.has("")) withDirectory(rootFd, "", (fd) => setMode(fd, 0o755));
-  // The process's umask had its say when they were made.
-  for (const path of notes.implied) withDirectory(rootFd, path, (fd) => setMode(fd, 0o755));
+  if (!notes.directories.has("")) withDirectory(rootFd, "", settleImplied);
+  for (const path of notes.implied) withDirectory(rootFd, path, settleImplied);
   for (const [path, attributes] of notes.directories) {
     const found = withDirectory(rootFd, path, (fd) => {
       applyAttributes(fd, attributes);
@@ -82,6 +81,13 @@ function settleDirectories(rootFd: number, notes: LayerNotes): void {
     });
     if (!found) throw new SystemError(`directory ${quotePath(path)} of the layer went away`);
   }
+}
+
+/** Gives a directory that no archive describes the same attributes whenever and wherever it is made. */
+export function settleImplied(fd: number): void {
+  // The process's umask had its say when it was made.
+  setMode(fd, 0o755);
+  setTimes(fd, 0, 0);
 }
 
 /** @returns false when the path is no directory of this layer */

@@ -172,7 +172,9 @@ export class LayerWriter implements TarConsumer, Disposable {
     let parent = this.#parents.make(place.directory);
     let from = this.#parents.find(target.directory);
     const found = from === undefined ? undefined : statAt(from.fd, target.name);
-    if (from === undefined || found === undefined) {
+    // Where this layer implies a directory, a lower one may have a link to link to: the commit will see.
+    const isImplied = from !== undefined && this.notes.implied.has(joinPath(from.path, target.name));
+    if (from === undefined || found === undefined || isImplied) {
       this.#linkToLower(place, target);
       return;
     }

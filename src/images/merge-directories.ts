@@ -63,7 +63,8 @@ function* mergeChild(
   const target = { fd: openChild(to.fd, name), path: joinPath(to.path, name) };
   try {
     yield* mergeDirectories(source, target, implied);
-    if (!implied.has(source.path)) {
+    // The one that has an entry decides; where neither has, the target is settled by itself.
+    if (!implied.delete(source.path)) {
       copyAttributes(source.fd, target.fd);
       implied.delete(target.path);
     }

@@ -106,10 +106,16 @@ export class LayerFixture implements AsyncDisposable {
     const jobs: LayerJob[] = [];
     for (const tar of tars) jobs.push(this.job(tar, jobs.at(-1)?.chainId, { compression }));
     const staged = await Promise.allSettled(jobs.map((job) => this.stage(job)));
-    for (const [index, job] of jobs.entries()) {
-      const outcome = staged[index];
-      if (outcome?.status !== "fulfilled") throw outcome?.reason;
-      await this.snapshots.commit(outcome.value, job);
+    try {
+      for (const [index, job] of jobs.entries()) {
+        const outcome = staged[index];
+        if (outcome?.status !== "fulfilled") throw outcome?.reason;
+        await this.snapshots.commit(outcome.value, job);
+      }
+    } finally {
+      for (const outcome of staged) {
+        if (outcome.status === "fulfilled") await this.snapshots.discard(outcome.value);
+      }
     }
     await this.snapshots.sync();
     const top = jobs.at(-1);
@@ -133,9 +139,13 @@ export class LayerFixture implements AsyncDisposable {
     return readdirSync(this.ingest);
   }
 
+  async unmountAll(): Promise<void> {
+    for (const target of this.#mounts.splice(0)) await unmount(target);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.pool.close();
-    for (const target of this.#mounts) await unmount(target);
+    await this.unmountAll();
     await this.#server[Symbol.asyncDispose]();
     this.database[Symbol.dispose]();
     runAtOnce(removeDirectory(this.directory));

@@ -139,6 +139,11 @@ const cases: readonly LayerCase[] = [
     },
   },
   {
+    name: "an entry that comes through a lower link may take the link's place",
+    layers: [[dir("b"), symlink("b/c", "../b")], [file("b/c/c")]],
+    tree: { b: "directory 755 0:0", "b/c": "file 644 0:0 5" },
+  },
+  {
     name: "a directory with an entry replaces a link of a lower layer",
     layers: [
       [dir("usr"), dir("usr/lib"), file("usr/lib/x"), symlink("lib", "usr/lib")],
