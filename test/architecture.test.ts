@@ -21,6 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 };
 const topLevel = [
   "main.ts",
+  "serve.ts",
   "config.ts",
   "config-schema.ts",
   "config-default.ts",
@@ -49,7 +50,7 @@ describe("architecture", () => {
     expect(upward).toEqual([]);
   });
 
-  test("only main.ts and the configuration lie beside the folders", () => {
+  test("only the composition and the configuration lie beside the folders", () => {
     expect(files.filter((file) => !file.includes("/")).filter((file) => !topLevel.includes(file))).toEqual([]);
   });
 

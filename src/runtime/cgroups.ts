@@ -1,5 +1,5 @@
 import { AgentError } from "../common/errors.ts";
-import { type CgroupLayout, createCgroup, detectCgroups, readOomKills } from "../system/cgroup.ts";
+import { type CgroupLayout, cgroupDirectories, createCgroup, detectCgroups, readOomKills } from "../system/cgroup.ts";
 import { killCgroup, listCgroupPids, removeCgroup } from "../system/cgroup-teardown.ts";
 
 /** The host's control groups, as the lifecycle of pods and containers needs them. Paths are as in a spec's `cgroupsPath`. */
@@ -17,6 +17,11 @@ export class Cgroups {
     } catch (cause) {
       throw new AgentError("SystemFailure", `Can't make the cgroup "${path}"`, { cause });
     }
+  }
+
+  /** A group's directory in each hierarchy, there or not. */
+  directories(path: string): readonly string[] {
+    return cgroupDirectories(this.layout, path);
   }
 
   /** The processes in a group and below it; none when it has gone. */

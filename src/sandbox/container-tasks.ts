@@ -26,6 +26,11 @@ export class ContainerTasks {
   async forget(id: ContainerId): Promise<void> {
     const task = this.#tasks.get(id);
     this.#tasks.delete(id);
-    await task?.io[Symbol.asyncDispose]();
+    await task?.io.remove();
+  }
+
+  /** Writes what was read into the logs and closes them, for the agent is about to end; the containers go on. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#tasks.values()].map(({ io }) => io.close()));
   }
 }

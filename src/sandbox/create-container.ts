@@ -1,12 +1,17 @@
 import { failpoint } from "../common/failpoint.ts";
 import type { ContainerId } from "../common/ids.ts";
+import { resolveBindSources } from "../runtime/bind-sources.ts";
 import { writeBundle } from "../runtime/bundle.ts";
+import { readHostDevices } from "../runtime/host-devices.ts";
+import { prepareVolumes } from "../runtime/image-volumes.ts";
+import { checkWorkingDirectory } from "../runtime/path-in-rootfs.ts";
 import { planSpec } from "../runtime/plan-spec.ts";
 import { resolveUser } from "../runtime/resolve-user.ts";
 import { mountRootfs } from "../runtime/rootfs.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
+import { joinedPidNamespaces } from "./pid-namespace.ts";
 import type { ContainerPlan } from "./plan-container.ts";
 import { podHostname } from "./plan-sandbox.ts";
 import { releaseContainer } from "./release-container.ts";
@@ -27,11 +32,17 @@ export async function createContainer(
   await using undo = new AsyncDisposableStack();
   undo.defer(() => undoCreate(deps, record));
 
-  const lower = deps.images.lowerDirectories(record.topChainId);
-  await mountRootfs({ lower, upper: paths.upper, work: paths.work, target: paths.rootfs });
+  // The init layer lies on top of the image's: whatever links an image has at /dev, /proc and /etc, ours are found.
+  const lower = [deps.initLayer, ...deps.images.lowerDirectories(record.topChainId)];
+  mountRootfs({ lower, upper: paths.upper, work: paths.work, target: paths.rootfs });
   failpoint("create.rootfs-mounted");
   const { settings } = record.spec;
-  const user = resolveUser(paths.rootfs, settings.security.user, image.config.user);
+  const { rootfs } = paths;
+  const user = resolveUser(rootfs, settings.security.user, image.config.user);
+  const { mounts } = settings;
+  const volumes = await prepareVolumes({ rootfs, volumes: image.config.volumes, mounts, directory: paths.volumes });
+  failpoint("create.volumes-filled");
+  const joined = await joinedPidNamespaces(deps, sandbox, record);
   const spec = planSpec({
     containerId: record.id,
     sandbox: {
@@ -43,13 +54,13 @@ export async function createContainer(
       netnsPath: pod.namespaces.net,
       ipcPath: pod.namespaces.ipc,
       utsPath: pod.namespaces.uts,
-      pidNamespacePath: await deps.shims.pidNamespacePath(sandbox),
+      ...(joined.pod === undefined ? {} : { pidNamespacePath: joined.pod }),
       hostsPath: pod.hosts,
       hostnamePath: pod.hostname,
       resolvConfPath: pod.resolvConf,
       shmPath: pod.shm,
       cgroupParent: pod.cgroup,
-      logDirectory: sandbox.spec.logDirectory,
+      privileged: sandbox.spec.privileged,
     },
     containerName: record.spec.metadata.name,
     imageName: record.spec.image,
@@ -57,8 +68,13 @@ export async function createContainer(
     image: image.config,
     user,
     facts: deps.facts,
+    bindSources: resolveBindSources(mounts),
+    volumes,
+    ...(joined.target === undefined ? {} : { targetPidNamespacePath: joined.target }),
+    ...(settings.security.privileged ? { hostDevices: readHostDevices() } : {}),
   });
-  await writeBundle(paths.bundle, spec);
+  checkWorkingDirectory(rootfs, spec.process.cwd);
+  writeBundle(paths.bundle, spec);
   failpoint("create.bundle-written");
   deps.containers.put({ ...record, state: { kind: "created" }, user });
   failpoint("create.done");
@@ -71,6 +87,9 @@ async function undoCreate(deps: SandboxDeps, record: ContainerRecord): Promise<v
     await releaseContainer(deps, record);
     deps.containers.delete(record.id);
   } catch (error) {
-    deps.log.error({ containerId: record.id, error }, "failed container can't be undone yet; its removal will try again");
+    deps.log.error(
+      { containerId: record.id, error },
+      "failed container can't be undone yet; its removal will try again",
+    );
   }
 }

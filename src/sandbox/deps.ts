@@ -3,9 +3,10 @@ import type { KeyedMutex } from "../common/keyed-mutex.ts";
 import type { Log } from "../common/log.ts";
 import type { Images } from "../images/images.ts";
 import type { NetworkProvider } from "../network/network-provider.ts";
+import type { Cgroups } from "../runtime/cgroups.ts";
 import type { HostFacts } from "../runtime/host-facts.ts";
 import type { PodNamespaces } from "../runtime/pod-namespaces.ts";
-import type { RuntimeHandler } from "../runtime/shim-launcher.ts";
+import type { RuntimeHandler } from "../runtime/runtime-handler.ts";
 import type { ContainerTasks } from "./container-tasks.ts";
 import type { CreationClock } from "./creation-clock.ts";
 import type { HostLayout } from "./host-paths.ts";
@@ -18,6 +19,8 @@ export interface SandboxDeps {
   readonly layout: HostLayout;
   readonly bootId: string;
   readonly facts: HostFacts;
+  /** Directory that lies on top of every image's layers. */
+  readonly initLayer: string;
   readonly handlers: ReadonlyMap<string, RuntimeHandler>;
   readonly defaultHandler: string;
   readonly clock: CreationClock;
@@ -29,6 +32,7 @@ export interface SandboxDeps {
   readonly images: Pick<Images, "resolve" | "hold" | "release" | "lowerDirectories">;
   readonly network: NetworkProvider;
   readonly namespaces: PodNamespaces;
+  readonly cgroups: Cgroups;
   readonly shims: PodShims;
   readonly tasks: ContainerTasks;
 }

@@ -26,10 +26,14 @@ export interface ContainerPaths {
   readonly bundle: string;
   readonly rootfs: string;
   readonly stdio: string;
+  /** Where commands run in the container have their FIFOs. */
+  readonly execs: string;
   /** Writable layer and overlay work directory's parent. */
   readonly disk: string;
   readonly upper: string;
   readonly work: string;
+  /** Parent of the directories behind the image's VOLUMEs. */
+  readonly volumes: string;
   readonly cgroup: string;
 }
 
@@ -59,9 +63,11 @@ export function containerPaths(layout: HostLayout, id: ContainerId, podCgroup: s
     bundle,
     rootfs: join(bundle, "rootfs"),
     stdio: join(bundle, "stdio"),
+    execs: join(bundle, "exec"),
     disk,
     upper: join(disk, "upper"),
     work: join(disk, "work"),
+    volumes: join(disk, "volumes"),
     cgroup: `${podCgroup}/${id}`,
   };
 }
@@ -69,4 +75,9 @@ export function containerPaths(layout: HostLayout, id: ContainerId, podCgroup: s
 /** The cgroup under which an agent puts pods whose caller named no parent. */
 export function cgroupRoot(layout: HostLayout): string {
   return `/podling-${layout.instance}`;
+}
+
+/** The containerd namespace an agent's shims run in: tells them from those of containerd and of other agents. */
+export function shimNamespace(layout: HostLayout): string {
+  return `podling-${layout.instance}`;
 }

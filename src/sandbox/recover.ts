@@ -1,9 +1,12 @@
 import { within } from "../common/deadline.ts";
-import { errorText } from "../common/errors.ts";
+import { errorText, hasCode } from "../common/errors.ts";
 import { Semaphore } from "../common/semaphore.ts";
 import { ContainerIo } from "../runtime/container-io.ts";
+import { recoverExecs } from "../runtime/exec-sync.ts";
+import { isNamespacePin } from "../runtime/namespace-pin.ts";
 import type { Shim } from "../runtime/shim.ts";
 import type { ContainerRecord } from "./container-record.ts";
+import { deleteTask } from "./delete-task.ts";
 import { containersOf, type SandboxDeps } from "./deps.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
 import { exitUnknown } from "./plan-exit.ts";
@@ -12,7 +15,6 @@ import { removeContainer } from "./remove-container.ts";
 import { removeOrphans } from "./remove-orphans.ts";
 import { removeSandbox } from "./remove-sandbox.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
-import { deleteTask } from "./start-container.ts";
 import { stopSandbox } from "./stop-sandbox.ts";
 import { watchExit } from "./watch-exit.ts";
 
@@ -51,7 +53,7 @@ async function recoverOne(deps: SandboxDeps, record: SandboxRecord): Promise<voi
 async function recoverSandbox(deps: SandboxDeps, record: SandboxRecord): Promise<void> {
   using _lock = await deps.locks.acquire(record.id);
   const shim = record.bootId === deps.bootId ? await deps.shims.reconnect(record) : "none";
-  const netnsPinned = deps.namespaces.isPinned(sandboxPaths(deps.layout, record.id, "").namespaces.net);
+  const netnsPinned = isNamespacePin(sandboxPaths(deps.layout, record.id, "").namespaces.net);
   const repair = planSandboxRepair(record, { shim, netnsPinned }, deps.bootId);
   deps.log.info({ sandboxId: record.id, state: record.state, shim, repair: repair.kind }, "pod recovered");
   const connection = shim === "alive" ? await deps.shims.connected(record.id) : undefined;
@@ -96,8 +98,14 @@ async function recoverContainer(
 
 async function observeTask(record: ContainerRecord, shim: Shim | undefined): Promise<ObservedTask> {
   if (shim === undefined) return "absent";
-  const state = await within(`Asking the shim of "${record.id}"`, observeTimeoutMs, shim.taskState(record.id));
-  return state ?? "absent";
+  try {
+    const { kind } = await within(`Asking the shim of "${record.id}"`, observeTimeoutMs, shim.state(record.id));
+    // A paused task has a process, which is what matters here.
+    return kind === "created" || kind === "stopped" ? kind : "running";
+  } catch (error) {
+    if (hasCode(error, "NotFound")) return "absent";
+    throw error;
+  }
 }
 
 /** Takes up a task that outlived the agent: its output first, for it waits in full pipes, then its exit. */
@@ -111,7 +119,8 @@ async function adoptTask(deps: SandboxDeps, record: ContainerRecord, shim: Shim)
     stdin: settings.stdin,
     log: deps.log.child({ containerId: record.id }),
   });
-  io.connect();
+  io.start();
+  await recoverExecs(shim, record.id, paths.execs, deps.log);
   const exit = shim.wait(record.id);
   exit.catch(() => undefined);
   if (record.state.kind === "starting") {

@@ -1,8 +1,8 @@
-import { failpoint } from "../common/failpoint.ts";
+import { rm } from "node:fs/promises";
 import { within } from "../common/deadline.ts";
+import { failpoint } from "../common/failpoint.ts";
 import { removeBundle } from "../runtime/bundle.ts";
-import { removeCgroup } from "../runtime/container-cgroup.ts";
-import { removeContainerDisk, unmountRootfs } from "../runtime/rootfs.ts";
+import { unmountRootfs } from "../runtime/rootfs.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
@@ -20,10 +20,11 @@ export async function releaseContainer(deps: SandboxDeps, record: ContainerRecor
   await deps.tasks.forget(record.id);
   await within("Unmounting the root filesystem", stepTimeoutMs, unmountRootfs(paths.rootfs));
   failpoint("remove.rootfs-unmounted");
-  await within("Removing the cgroup", stepTimeoutMs, removeCgroup(paths.cgroup));
+  await deps.cgroups.kill(paths.cgroup);
+  await deps.cgroups.remove(paths.cgroup);
   await removeBundle(paths.bundle);
   failpoint("remove.container-bundle-removed");
-  await removeContainerDisk(paths.disk);
+  await rm(paths.disk, { recursive: true, force: true });
   failpoint("remove.container-disk-removed");
   await deps.images.release(record.id);
 }

@@ -1,8 +1,7 @@
-import { failpoint } from "../common/failpoint.ts";
 import { within } from "../common/deadline.ts";
+import { failpoint } from "../common/failpoint.ts";
 import { removeBundle } from "../runtime/bundle.ts";
-import { removeCgroup } from "../runtime/container-cgroup.ts";
-import { removePodFiles } from "../runtime/pod-files.ts";
+import { unmountShm } from "../runtime/rootfs.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { sandboxPaths } from "./host-paths.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
@@ -30,11 +29,12 @@ export async function releaseSandbox(deps: SandboxDeps, record: SandboxRecord): 
   await releaseNetworkAndShim(deps, record);
   await within("Removing the pod's namespaces", stepTimeoutMs, deps.namespaces.remove(paths.namespaces));
   failpoint("remove.namespaces-removed");
-  await within("Removing the pod's files", stepTimeoutMs, removePodFiles(paths));
-  failpoint("remove.files-removed");
+  await within("Unmounting the pod's shared memory", stepTimeoutMs, unmountShm(paths.shm));
+  failpoint("remove.shm-unmounted");
   // A parent the caller named is the caller's to remove.
   if (record.spec.cgroupParent === "") {
-    await within("Removing the pod's cgroup", stepTimeoutMs, removeCgroup(paths.cgroup));
+    await deps.cgroups.kill(paths.cgroup);
+    await deps.cgroups.remove(paths.cgroup);
   }
   await removeBundle(paths.bundle);
   failpoint("remove.bundle-removed");

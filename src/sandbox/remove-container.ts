@@ -2,9 +2,9 @@ import { within } from "../common/deadline.ts";
 import { failpoint } from "../common/failpoint.ts";
 import type { ContainerId } from "../common/ids.ts";
 import type { ContainerRecord, ExitedState } from "./container-record.ts";
+import { deleteTask } from "./delete-task.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { releaseContainer } from "./release-container.ts";
-import { deleteTask } from "./start-container.ts";
 import { stopContainer } from "./stop-container.ts";
 
 const deleteTimeoutMs = 30_000;

@@ -1,10 +1,10 @@
 import { readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../common/errors.ts";
 import { parseContainerId, parseSandboxId } from "../common/ids.ts";
 import { removeBundle } from "../runtime/bundle.ts";
-import { removePodFiles } from "../runtime/pod-files.ts";
-import { removeContainerDisk, unmountRootfs } from "../runtime/rootfs.ts";
+import { unmountShm } from "../runtime/rootfs.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
 
@@ -19,20 +19,19 @@ export async function removeOrphans(deps: SandboxDeps): Promise<void> {
     if (deps.containers.knows(name)) continue;
     log.warn({ containerId: name }, "bundle without a record is removed");
     const paths = containerPaths(layout, parseContainerId(name), "");
-    await unmountRootfs(paths.rootfs);
     await removeBundle(paths.bundle);
   }
   for (const name of childrenOf(join(layout.root, "containers"))) {
     if (deps.containers.knows(name)) continue;
     log.warn({ containerId: name }, "container disk without a record is removed");
-    await removeContainerDisk(containerPaths(layout, parseContainerId(name), "").disk);
+    await rm(containerPaths(layout, parseContainerId(name), "").disk, { recursive: true, force: true });
   }
   for (const name of childrenOf(join(layout.state, "sandboxes"))) {
     if (deps.sandboxes.knows(name)) continue;
     log.warn({ sandboxId: name }, "pod directory without a record is removed");
     const paths = sandboxPaths(layout, parseSandboxId(name), "");
     await deps.namespaces.remove(paths.namespaces);
-    await removePodFiles(paths);
+    await unmountShm(paths.shm);
     await removeBundle(paths.bundle);
   }
 }

@@ -1,9 +1,11 @@
 import { failpoint } from "../common/failpoint.ts";
 import type { SandboxId } from "../common/ids.ts";
-import { writePodFiles, writePodHosts } from "../runtime/pod-files.ts";
-import { writeSandboxBundle } from "../runtime/sandbox-bundle.ts";
+import { makeBundle, writeBundle } from "../runtime/bundle.ts";
+import { writePodFiles } from "../runtime/pod-files.ts";
+import { mountShm } from "../runtime/rootfs.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { sandboxPaths } from "./host-paths.ts";
+import { holdPidNamespace, planPodBundle } from "./pid-namespace.ts";
 import { podHostname } from "./plan-sandbox.ts";
 import { releaseSandbox } from "./release-sandbox.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
@@ -20,8 +22,9 @@ export async function runSandbox(deps: SandboxDeps, record: SandboxRecord): Prom
   await using undo = new AsyncDisposableStack();
   undo.defer(() => undoRun(deps, record));
 
-  await writePodFiles(paths, { hostname: podHostname(record), dns: record.spec.dns });
-  failpoint("run.files-written");
+  makeBundle(paths.bundle);
+  mountShm(paths.shm);
+  failpoint("run.shm-mounted");
   await deps.namespaces.create(paths.namespaces, podHostname(record));
   failpoint("run.namespaces-created");
   const network = await deps.network.attach({
@@ -32,11 +35,12 @@ export async function runSandbox(deps: SandboxDeps, record: SandboxRecord): Prom
     annotations: record.spec.annotations,
   });
   failpoint("run.network-attached");
-  await writePodHosts(paths, { hostname: podHostname(record), addresses: [network.ipv4, network.ipv6] });
-  await writeSandboxBundle(paths.bundle, record.id);
+  const addresses = [network.ipv4, network.ipv6].filter((address) => address !== undefined);
+  writePodFiles(paths.bundle, { hostname: podHostname(record), addresses, dns: record.spec.dns });
+  writeBundle(paths.bundle, planPodBundle(deps, record));
   failpoint("run.bundle-written");
   if (record.spec.namespaces.pid === "pod") {
-    await deps.shims.holdPidNamespace(record);
+    await holdPidNamespace(deps, record);
     failpoint("run.pid-namespace-held");
   } else {
     // The shim is needed only when the first container starts; till then it comes up behind the caller's back.

@@ -2,12 +2,13 @@ import { whileAlive } from "../common/deadline.ts";
 import { AgentError } from "../common/errors.ts";
 import { type ContainerId, parseContainerId, parseSandboxId, type SandboxId } from "../common/ids.ts";
 import { SingleFlight } from "../common/single-flight.ts";
+import type { ExecSyncResult } from "../runtime/exec-sync.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { ContainerSpec } from "./container-spec.ts";
 import { createContainer } from "./create-container.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { describeContainer, describeSandbox } from "./describe.ts";
-import { type ExecOutput, execInContainer } from "./exec-in-container.ts";
+import { execInContainer } from "./exec-in-container.ts";
 import { containerNameKey, joinExistingContainer, planContainer } from "./plan-container.ts";
 import { joinExistingSandbox, planSandbox, sandboxNameKey } from "./plan-sandbox.ts";
 import { type ContainerFilter, matchesContainer, matchesSandbox, type SandboxFilter } from "./record-filter.ts";
@@ -165,7 +166,7 @@ export class SandboxService {
     argv: readonly string[],
     timeoutMs: number,
     signal?: AbortSignal,
-  ): Promise<ExecOutput> {
+  ): Promise<ExecSyncResult> {
     return execInContainer(this.#deps, this.#runningContainer(idOrPrefix, "run a command in"), argv, timeoutMs, signal);
   }
 
@@ -173,6 +174,18 @@ export class SandboxService {
   async reopenLog(idOrPrefix: string): Promise<void> {
     const record = this.#runningContainer(idOrPrefix, "reopen the log of");
     await this.#deps.tasks.get(record.id)?.io.reopenLog();
+  }
+
+  /** A pod whose shim ended by itself: its containers have ended or are being ended, and it can run no others. */
+  async shimLost(id: SandboxId): Promise<void> {
+    const deps = this.#deps;
+    try {
+      using _lock = await deps.locks.acquire(id);
+      const record = deps.sandboxes.find(id);
+      if (record?.state === "ready") await stopSandbox(deps, record, "The pod's shim ended by itself");
+    } catch (error) {
+      deps.log.error({ sandboxId: id, error }, "pod of a lost shim can't be stopped yet; its removal will try again");
+    }
   }
 
   /** Facts about a sandbox for people, as JSON data. */
@@ -200,7 +213,10 @@ export class SandboxService {
   #runningContainer(idOrPrefix: string, action: string): ContainerRecord {
     const record = this.#deps.containers.get(idOrPrefix);
     if (record.state.kind === "running") return record;
-    throw new AgentError("FailedPrecondition", `Can't ${action} container "${record.id}": it is ${record.state.kind}, must be running`);
+    throw new AgentError(
+      "FailedPrecondition",
+      `Can't ${action} container "${record.id}": it is ${record.state.kind}, must be running`,
+    );
   }
 }
 

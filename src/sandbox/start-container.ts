@@ -1,11 +1,12 @@
 import { within } from "../common/deadline.ts";
-import { AgentError, errorText, hasCode, primaryError } from "../common/errors.ts";
+import { AgentError, errorText, primaryError } from "../common/errors.ts";
 import { failpoint } from "../common/failpoint.ts";
 import { ContainerIo } from "../runtime/container-io.ts";
-import type { Shim } from "../runtime/shim.ts";
 import type { ContainerRecord } from "./container-record.ts";
+import { deleteTask } from "./delete-task.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
+import { joinedPidNamespaces } from "./pid-namespace.ts";
 import { startFailed } from "./plan-exit.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
 import { watchExit } from "./watch-exit.ts";
@@ -17,7 +18,11 @@ const undoTimeoutMs = 20_000;
  * runtime's own words, which kubelet shows to its users. The caller holds the container's lock.
  * @throws AgentError as the runtime gave it
  */
-export async function startContainer(deps: SandboxDeps, record: ContainerRecord, sandbox: SandboxRecord): Promise<void> {
+export async function startContainer(
+  deps: SandboxDeps,
+  record: ContainerRecord,
+  sandbox: SandboxRecord,
+): Promise<void> {
   const starting = deps.containers.put({ ...record, state: { kind: "starting" } });
   failpoint("start.recorded");
   try {
@@ -34,26 +39,27 @@ async function launch(deps: SandboxDeps, record: ContainerRecord, sandbox: Sandb
   const { settings } = record.spec;
   const shim = await deps.shims.ensure(sandbox);
   failpoint("start.shim-ready");
+  // Whose namespace the spec joins must still be there, for the kernel gives a dead process's number to another.
+  await joinedPidNamespaces(deps, sandbox, record);
   await using undo = new AsyncDisposableStack();
-  const io = await ContainerIo.open({
+  const io = await ContainerIo.create({
     directory: paths.stdio,
     logPath: record.logPath,
     terminal: settings.tty,
     stdin: settings.stdin,
     log: deps.log.child({ containerId: record.id }),
   });
-  undo.use(io);
+  undo.defer(() => io.remove());
   failpoint("start.io-opened");
   undo.defer(() => within("Deleting the failed task", undoTimeoutMs, deleteTask(shim, record.id)));
   await shim.create({
     id: record.id,
     bundle: paths.bundle,
     ...io.paths,
-    terminal: settings.tty,
-    options: deps.shims.runtimeOptions(sandbox),
+    options: deps.shims.taskOptions(sandbox),
   });
   failpoint("start.task-created");
-  io.connect();
+  io.start();
   const exit = shim.wait(record.id);
   exit.catch(() => undefined);
   const startedAtMs = Date.now();
@@ -65,24 +71,6 @@ async function launch(deps: SandboxDeps, record: ContainerRecord, sandbox: Sandb
   undo.move();
 }
 
-/** Kills and deletes a task; one that is gone already, or whose shim is, counts as deleted. */
-export async function deleteTask(shim: Shim, id: string): Promise<void> {
-  const gone = (error: unknown) => {
-    if (!hasCode(error, "NotFound") && !hasCode(error, "Unavailable")) throw error;
-  };
-  try {
-    await shim.delete(id);
-    return;
-  } catch (error) {
-    if (hasCode(error, "NotFound") || hasCode(error, "Unavailable")) return;
-  }
-  // It still runs: kill, see it end, then delete.
-  const ended = shim.wait(id).catch(gone);
-  await shim.kill(id, { signal: 9, all: true }).catch(() => undefined);
-  await ended;
-  await shim.delete(id).catch(gone);
-}
-
 /** @throws AgentError FailedPrecondition unless the container was created and not started yet */
 export function requireStartable(record: ContainerRecord, sandbox: SandboxRecord): void {
   if (record.state.kind !== "created") {
@@ -92,6 +80,9 @@ export function requireStartable(record: ContainerRecord, sandbox: SandboxRecord
     );
   }
   if (sandbox.state !== "ready") {
-    throw new AgentError("FailedPrecondition", `Pod sandbox "${sandbox.id}" is not ready: its containers can't be started`);
+    throw new AgentError(
+      "FailedPrecondition",
+      `Pod sandbox "${sandbox.id}" is not ready: its containers can't be started`,
+    );
   }
 }

@@ -34,7 +34,10 @@ export async function stopContainer(
 async function end(deps: SandboxDeps, record: ContainerRecord, graceMs: number): Promise<void> {
   const task = deps.tasks.get(record.id);
   if (task === undefined) {
-    throw new AgentError("Internal", `Container "${record.id}" is recorded as running, but the agent holds no task of it`);
+    throw new AgentError(
+      "Internal",
+      `Container "${record.id}" is recorded as running, but the agent holds no task of it`,
+    );
   }
   if (graceMs > 0) {
     if (!task.stopSignalSent) {

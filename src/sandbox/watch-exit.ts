@@ -1,8 +1,7 @@
 import { within } from "../common/deadline.ts";
 import { hasCode } from "../common/errors.ts";
 import type { ContainerId } from "../common/ids.ts";
-import { oomKillCount } from "../runtime/container-cgroup.ts";
-import type { Shim, TaskExit } from "../runtime/shim.ts";
+import type { ProcessExit, Shim } from "../runtime/shim.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
@@ -20,7 +19,7 @@ export async function watchExit(
   deps: SandboxDeps,
   id: ContainerId,
   shim: Shim,
-  exit: Promise<TaskExit>,
+  exit: Promise<ProcessExit>,
 ): Promise<void> {
   try {
     await recordExit(deps, id, await exit);
@@ -30,21 +29,25 @@ export async function watchExit(
   try {
     await within("Deleting the ended task", deleteTimeoutMs, shim.delete(id));
   } catch (error) {
-    if (hasCode(error, "NotFound") || hasCode(error, "Unavailable")) return;
+    if (hasCode(error, "Unavailable")) return;
     deps.log.warn({ containerId: id, error }, "ended task can't be deleted yet; its removal will try again");
   }
 }
 
-async function recordExit(deps: SandboxDeps, id: ContainerId, exit: TaskExit): Promise<void> {
+async function recordExit(deps: SandboxDeps, id: ContainerId, exit: ProcessExit): Promise<void> {
   const record = deps.containers.find(id);
-  if (record === undefined) return;
+  if (record?.state.kind !== "running") return;
   // Read before the task is deleted, for its cgroup goes with it.
-  const oomKilled = oomKillCount(cgroupOf(deps, record)) > 0;
+  const oomKilled = deps.cgroups.oomKills(cgroupOf(deps, record)) > 0;
   await within("Draining the output", drainTimeoutMs, deps.tasks.get(id)?.io.drained ?? Promise.resolve()).catch(
     () => undefined,
   );
-  const startedAtMs = startTime(record);
-  const state = planExit({ startedAtMs, finishedAtMs: exit.exitedAtMs, exitCode: exit.exitStatus, oomKilled });
+  const state = planExit({
+    startedAtMs: record.state.startedAtMs,
+    finishedAtMs: exit.exitedAtMs,
+    exitCode: exit.exitCode,
+    oomKilled,
+  });
   deps.containers.put({ ...record, state });
   deps.log.info({ containerId: id, exitCode: state.exitCode, reason: state.reason }, "container exited");
 }

@@ -1,0 +1,25 @@
+import { readFileSync } from "node:fs";
+import { runProgram, type ServeOptions } from "./cli/program.ts";
+import { defaultConfigPath, loadConfig } from "./config.ts";
+import { defaultConfigText } from "./config-default.ts";
+import type { Config } from "./config-schema.ts";
+import { parseNetworkConfig } from "./network/vpc-config.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+
+function readConfig(path: string, options: { readonly mayBeAbsent: boolean }): Config {
+  return loadConfig(path, { ...options, checks: [({ network }) => void parseNetworkConfig(network)] });
+}
+
+async function serve({ configPath, mayBeAbsent }: ServeOptions): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+  const config = readConfig(configPath, { mayBeAbsent });
+  // Loaded here, for the other commands are done before the agent's parts would be.
+  const { runAgent } = await import("./serve.ts");
+  await runAgent(config, version, stop.signal);
+  // Connections to shims stay open to the end: closing them one by one would look as if the shims were lost.
+  process.exit(0);
+}
+
+process.exitCode = await runProgram({ version, defaultConfigPath, defaultConfigText, serve, readConfig }, process.argv);

@@ -1,0 +1,59 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf } from "../common/errors.ts";
+import type { ContainerRecord } from "./container-record.ts";
+import type { SandboxDeps } from "./deps.ts";
+import { containerPaths, sandboxPaths } from "./host-paths.ts";
+import type { SandboxRecord } from "./sandbox-record.ts";
+
+type DescribeDeps = Pick<SandboxDeps, "layout" | "handlers" | "sandboxes" | "network">;
+
+/** What `crictl inspectp` prints beside the status: where the pod lives on this host. Field names as containerd's. */
+export async function describeSandbox(deps: DescribeDeps, record: SandboxRecord): Promise<object> {
+  const paths = sandboxPaths(deps.layout, record.id, record.spec.cgroupParent);
+  return {
+    runtimeHandler: record.handler,
+    runtimeType: runtimeType(deps, record),
+    state: record.state,
+    message: record.message,
+    netNsPath: paths.namespaces.net,
+    netNsClosed: record.network === undefined,
+    cgroupPath: paths.cgroup,
+    bundlePath: paths.bundle,
+    network: record.network ?? null,
+    metadata: record.spec.metadata,
+    namespaceOptions: record.spec.namespaces,
+  };
+}
+
+/** What `crictl inspect` prints beside the status. Field names as containerd's. */
+export async function describeContainer(deps: DescribeDeps, record: ContainerRecord): Promise<object> {
+  const sandbox = deps.sandboxes.find(record.sandboxId);
+  const pod = sandboxPaths(deps.layout, record.sandboxId, sandbox?.spec.cgroupParent ?? "");
+  const paths = containerPaths(deps.layout, record.id, pod.cgroup);
+  return {
+    sandboxID: record.sandboxId,
+    pid: record.state.kind === "running" ? record.state.pid : 0,
+    removing: record.state.kind === "removing",
+    snapshotKey: record.topChainId,
+    snapshotter: "overlay",
+    runtimeType: sandbox === undefined ? "" : runtimeType(deps, sandbox),
+    cgroupPath: paths.cgroup,
+    bundlePath: paths.bundle,
+    runtimeSpec: await readRuntimeSpec(paths.bundle),
+  };
+}
+
+function runtimeType(deps: DescribeDeps, record: SandboxRecord): string {
+  return deps.handlers.get(record.handler)?.shim ?? "";
+}
+
+/** The OCI spec as written, or null when the bundle is gone (another boot). */
+async function readRuntimeSpec(bundle: string): Promise<object | null> {
+  try {
+    return JSON.parse(await readFile(join(bundle, "config.json"), "utf8"));
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return null;
+    throw error;
+  }
+}

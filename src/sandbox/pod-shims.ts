@@ -1,0 +1,165 @@
+import { within } from "../common/deadline.ts";
+import { AgentError } from "../common/errors.ts";
+import type { ContainerId, SandboxId } from "../common/ids.ts";
+import type { Log } from "../common/log.ts";
+import type { RuntimeHandler } from "../runtime/runtime-handler.ts";
+import type { Shim } from "../runtime/shim.ts";
+import type { ShimLauncher } from "../runtime/shim-launcher.ts";
+import { findShims } from "../runtime/shim-process.ts";
+import { deleteTask } from "./delete-task.ts";
+import { type HostLayout, sandboxPaths, shimNamespace } from "./host-paths.ts";
+import type { SandboxRecord } from "./sandbox-record.ts";
+
+export interface PodShimsDeps {
+  readonly launcher: ShimLauncher;
+  readonly layout: HostLayout;
+  readonly handlers: ReadonlyMap<string, RuntimeHandler>;
+  readonly log: Log;
+}
+
+/** How long a shim may take to leave by itself before it is killed. */
+const leaveTimeoutMs = 5_000;
+
+/** The one shim of each pod: launched once, shared by the pod's containers, found again after a restart. */
+export class PodShims {
+  readonly #deps: PodShimsDeps;
+  readonly #shims = new Map<SandboxId, Promise<Shim>>();
+  readonly #ending = new Set<SandboxId>();
+  #onLost: (id: SandboxId) => void = () => undefined;
+
+  constructor(deps: PodShimsDeps) {
+    this.#deps = deps;
+  }
+
+  /** @param listener told of each pod whose shim ended without being asked to */
+  onLost(listener: (id: SandboxId) => void): void {
+    this.#onLost = listener;
+  }
+
+  /** Launches the pod's shim without waiting for it. Whoever needs it first waits, and hears of a failure. */
+  prepare(record: SandboxRecord): void {
+    this.ensure(record).catch((error: unknown) => {
+      this.#deps.log.warn(
+        { sandboxId: record.id, error },
+        "shim can't be launched ahead; the first container tries again",
+      );
+    });
+  }
+
+  /**
+   * The pod's shim, launched if it isn't running.
+   * @throws AgentError FailedPrecondition or Unavailable, with the shim's own words; the next call tries again
+   */
+  ensure(record: SandboxRecord): Promise<Shim> {
+    const known = this.#shims.get(record.id);
+    if (known !== undefined) return known;
+    if (this.#ending.has(record.id)) {
+      return Promise.reject(new AgentError("Unavailable", `The shim of pod sandbox "${record.id}" is being ended`));
+    }
+    return this.#keep(record.id, this.#launch(record));
+  }
+
+  /** The pod's shim if this agent has one, running or on its way. */
+  connected(id: SandboxId): Promise<Shim> | undefined {
+    return this.#shims.get(id);
+  }
+
+  /**
+   * Finds the shim that an earlier agent launched.
+   * @returns "none" when no launch was recorded, "dead" when the process is certainly gone
+   * @throws AgentError Unavailable when it runs but doesn't answer
+   */
+  async reconnect(record: SandboxRecord): Promise<"alive" | "dead" | "none"> {
+    const { launcher } = this.#deps;
+    const address = launcher.load(this.#bundle(record));
+    if (address === undefined) return "none";
+    try {
+      await this.#keep(record.id, launcher.connect(address));
+      return "alive";
+    } catch (error) {
+      const namespace = shimNamespace(this.#deps.layout);
+      if (findShims(namespace).some((shim) => shim.id === record.id)) throw error;
+      return "dead";
+    }
+  }
+
+  /** The options every task of the pod is created with. */
+  taskOptions(record: SandboxRecord): ReturnType<ShimLauncher["options"]> {
+    return this.#deps.launcher.options(this.#handler(record));
+  }
+
+  /**
+   * Ends the pod's shim. Its containers' tasks must be deleted. Ended already counts as done.
+   * A shim that doesn't leave by itself is killed.
+   */
+  async shutDown(record: SandboxRecord): Promise<void> {
+    const { launcher } = this.#deps;
+    this.#ending.add(record.id);
+    try {
+      if (await this.#askToLeave(record)) return;
+      await launcher.kill(record.id, this.#bundle(record));
+      // What it still held, such as the pod's PID namespace, dies by the runtime's own forced delete.
+      await launcher.cleanUpDead({ id: record.id, bundle: this.#bundle(record), handler: this.#handler(record) });
+    } finally {
+      this.#shims.delete(record.id);
+      this.#ending.delete(record.id);
+    }
+  }
+
+  /** Ends a container whose shim is lost: first the shim for certain, then whatever it ran. */
+  async cleanUpContainer(record: SandboxRecord, id: ContainerId, bundle: string): Promise<void> {
+    const { launcher } = this.#deps;
+    await launcher.kill(record.id, this.#bundle(record));
+    await launcher.cleanUpDead({ id, bundle, handler: this.#handler(record) });
+  }
+
+  async #askToLeave(record: SandboxRecord): Promise<boolean> {
+    try {
+      const shim = await this.#shims.get(record.id);
+      if (shim === undefined) return false;
+      if (record.spec.namespaces.pid === "pod") await deleteTask(shim, record.id);
+      await shim.shutdown(record.id);
+      await within("The shim's leaving", leaveTimeoutMs, shim.closed);
+      return true;
+    } catch (error) {
+      this.#deps.log.warn({ sandboxId: record.id, error }, "shim doesn't leave by itself and is killed");
+      return false;
+    }
+  }
+
+  async #launch(record: SandboxRecord): Promise<Shim> {
+    const { launcher } = this.#deps;
+    const request = { id: record.id, bundle: this.#bundle(record), handler: this.#handler(record) };
+    return launcher.connect(await launcher.launch(request));
+  }
+
+  /** Keeps one promise for all callers; a failed one is forgotten, a lost shim is reported. */
+  #keep(id: SandboxId, shim: Promise<Shim>): Promise<Shim> {
+    const kept = shim.then((connected) => {
+      void connected.closed.then(() => {
+        if (this.#shims.get(id) !== kept) return;
+        this.#shims.delete(id);
+        if (!this.#ending.has(id)) this.#onLost(id);
+      });
+      return connected;
+    });
+    this.#shims.set(id, kept);
+    kept.catch(() => {
+      if (this.#shims.get(id) === kept) this.#shims.delete(id);
+    });
+    return kept;
+  }
+
+  #handler(record: SandboxRecord): RuntimeHandler {
+    const handler = this.#deps.handlers.get(record.handler);
+    if (handler !== undefined) return handler;
+    throw new AgentError(
+      "FailedPrecondition",
+      `Pod sandbox "${record.id}" was made for runtime handler "${record.handler}", which is no longer configured`,
+    );
+  }
+
+  #bundle(record: SandboxRecord): string {
+    return sandboxPaths(this.#deps.layout, record.id, "").bundle;
+  }
+}

@@ -1,0 +1,161 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { errorText } from "./common/errors.ts";
+import { newId } from "./common/ids.ts";
+import { KeyedMutex } from "./common/keyed-mutex.ts";
+import { createLog, type Log } from "./common/log.ts";
+import type { Config } from "./config-schema.ts";
+import { Images } from "./images/images.ts";
+import { ensureInitLayer } from "./images/init-layer.ts";
+import { formatReference, parseReference } from "./images/reference.ts";
+import { LocalVpc } from "./network/local-vpc.ts";
+import { systemRandom } from "./network/system-random.ts";
+import { parseNetworkConfig } from "./network/vpc-config.ts";
+import { adminService } from "./rpc/admin-rpcs.ts";
+import { createServer } from "./rpc/server.ts";
+import { Cgroups } from "./runtime/cgroups.ts";
+import { readHostFacts } from "./runtime/host-facts.ts";
+import { PinnedNamespaces } from "./runtime/pod-namespaces.ts";
+import { ShimEvents } from "./runtime/shim-events.ts";
+import { ShimLauncher } from "./runtime/shim-launcher.ts";
+import { ContainerTasks } from "./sandbox/container-tasks.ts";
+import { CreationClock } from "./sandbox/creation-clock.ts";
+import type { SandboxDeps } from "./sandbox/deps.ts";
+import { type HostLayout, shimNamespace } from "./sandbox/host-paths.ts";
+import { PodShims } from "./sandbox/pod-shims.ts";
+import { openStores } from "./sandbox/record-stores.ts";
+import { recover } from "./sandbox/recover.ts";
+import { releaseHost } from "./sandbox/release-host.ts";
+import { SandboxService } from "./sandbox/sandbox-service.ts";
+import { Database } from "./state/database.ts";
+import { lockFile } from "./system/file-lock.ts";
+import { KernelWorker } from "./system/kernel-worker.ts";
+import { readBootId } from "./system/process.ts";
+
+/** How long calls that run when the agent is told to stop may take to end. */
+const closeGraceMs = 10_000;
+
+/**
+ * Runs an agent until the signal aborts. Pods go on without it; the next agent of the same directories takes them up.
+ * @param version semantic version of the agent
+ * @throws AgentError FailedPrecondition when another agent has the directories or the socket
+ */
+export async function runAgent(config: Config, version: string, stop: AbortSignal): Promise<void> {
+  const log = createLog();
+  await using parts = new AsyncDisposableStack();
+  for (const directory of [config.root, config.state]) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    parts.use(lockFile(join(directory, "lock")));
+  }
+  const database = parts.use(Database.open(join(config.root, "records.db")));
+  const images = parts.use(openImages(config, database, log));
+  const deps = await openSandboxDeps(config, database, images, log, parts);
+  const sandboxes = new SandboxService(deps);
+  deps.shims.onLost((id) => void sandboxes.shimLost(id));
+
+  await images.recover(new Map(deps.containers.list().map(({ id, topChainId }) => [id, topChainId])));
+  await deps.network.start(new Set(deps.sandboxes.list().map(({ id }) => id)));
+  parts.defer(() => deps.network.stop());
+  await recover(deps);
+
+  const { instance, root, state, profile } = config;
+  const server = createServer({ profile, version, shownConfig: shownConfig(config), sandboxes, images, log });
+  const admin = parts.use(
+    adminService({
+      about: { instance, version, profile, root, state },
+      images,
+      fullReference: (reference) => formatReference(parseReference(reference)),
+      log,
+    }),
+  );
+  server.addService(admin.definition, admin.implementation);
+  await server.listen(config.grpc.address);
+  log.info({ instance, version, address: config.grpc.address, pid: process.pid }, "agent serves");
+  if (!stop.aborted) await once(stop, "abort");
+
+  log.info({ instance }, "agent stops");
+  // Watches have no end of their own, and the server would wait for them.
+  admin[Symbol.dispose]();
+  await server.close(closeGraceMs);
+  await deps.tasks.close();
+  releaseHost(deps);
+}
+
+function openImages(config: Config, database: Database, log: Log): Images {
+  return new Images({
+    rootDirectory: config.root,
+    database,
+    log,
+    registryConfigPath: config.registry.configPath,
+    parallelLayers: config.images.parallelLayers,
+    durable: config.images.durable,
+  });
+}
+
+/** Builds what pods and containers are run with; what must be ended again is put on the stack. */
+async function openSandboxDeps(
+  config: Config,
+  database: Database,
+  images: Images,
+  log: Log,
+  parts: AsyncDisposableStack,
+): Promise<SandboxDeps> {
+  const layout: HostLayout = { instance: config.instance, root: config.root, state: config.state };
+  const namespace = shimNamespace(layout);
+  const eventsAddress = join(config.state, "events.sock");
+  const kernel = parts.use(new KernelWorker());
+  const sweeper = parts.use(new KernelWorker());
+  const events = parts.use(
+    new ShimEvents(namespace, (error) => log.warn({ error: errorText(error) }, "shim event can't be read")),
+  );
+  await events.listen(eventsAddress);
+  const runtimeRoot = join(config.state, "runc");
+  const handlers = new Map(config.runtime.handlers.map((handler) => [handler.name, handler]));
+  const launcher = new ShimLauncher({ namespace, eventsAddress, runtimeRoot, log });
+  const stores = openStores(database, log);
+  const cgroups = new Cgroups();
+  return {
+    log,
+    layout,
+    bootId: readBootId(),
+    facts: readHostFacts(cgroups.layout),
+    initLayer: ensureInitLayer(config.root),
+    handlers,
+    defaultHandler: config.runtime.defaultHandler,
+    clock: new CreationClock(newestCreation(stores)),
+    newId,
+    locks: new KeyedMutex(),
+    ...stores,
+    images,
+    network: new LocalVpc({
+      instance: config.instance,
+      config: parseNetworkConfig(config.network),
+      database,
+      kernel,
+      sweeper,
+      log,
+      nowMs: Date.now,
+      random: systemRandom,
+      newNonce: randomUUID,
+    }),
+    namespaces: new PinnedNamespaces(kernel),
+    cgroups,
+    shims: new PodShims({ launcher, layout, handlers, log }),
+    tasks: new ContainerTasks(),
+  };
+}
+
+function newestCreation({ sandboxes, containers }: ReturnType<typeof openStores>): number {
+  return [...sandboxes.list(), ...containers.list()].reduce(
+    (newest, { createdAtMs }) => Math.max(newest, createdAtMs),
+    0,
+  );
+}
+
+/** What `crictl info` shows; nothing in a configuration is secret, but only what helps people is shown. */
+function shownConfig(config: Config): object {
+  const { instance, root, state, profile, runtime, images, registry, network } = config;
+  return { instance, rootDir: root, stateDir: state, profile, runtime, images, registry, network };
+}
