@@ -40,7 +40,8 @@ describe.skipIf(cannotRun("docker-registry", "runc"))("an agent killed in the mi
 
   beforeAll(async () => {
     world = await startWorld(resources);
-    witness = await runContainer(world, ["/bin/sh", "-c", "while :; do date +%s%N; sleep 0.05; done"]);
+    // One process that never ends and keeps writing: a shell's loop would have another child at every look.
+    witness = await runContainer(world, ["/bin/ping", "-i", "0.1", "127.0.0.1"]);
     witnessPid = (await witnessStatus()).pid;
     before = await settled(world.agent);
   });
