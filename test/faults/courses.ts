@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { closeSync, openSync } from "node:fs";
 import { status as Code } from "@grpc/grpc-js";
 import { busyboxLayer } from "../support/busybox-image.ts";
 import { buildImage, buildLayer } from "../support/oci-image.ts";
@@ -35,15 +36,29 @@ export async function liveThrough(world: World, caller: PersistentCaller, course
   const echo = await caller.call((client) => client.call("ExecSync", { container_id: id, cmd: ["echo", "hi"] }));
   expectEqual(echo.stdout.toString(), "hi\n");
 
+  using _held = course === "held" ? await holdNetns(caller, podId) : undefined;
   if (course !== "running") {
     await caller.call((client) => client.call("StopContainer", { container_id: id, timeout: "1" }));
     const { status } = await caller.call((client) => client.call("ContainerStatus", { container_id: id }));
     expectEqual(status?.state, "CONTAINER_EXITED");
-    await caller.call((client) => client.call("StopPodSandbox", { pod_sandbox_id: podId }));
+    const stopPod = () => caller.call((client) => client.call("StopPodSandbox", { pod_sandbox_id: podId }));
+    if (course !== "stubborn") await stopPod();
     await caller.call((client) => client.call("RemoveContainer", { container_id: id }));
+    if (course === "stubborn") await stopPod();
   }
   await caller.call((client) => client.call("RemovePodSandbox", { pod_sandbox_id: podId }));
   await caller.call((client) => client.call("RemoveImage", { image: { image: image.id } }));
+  // Links that outlive their namespace are deleted in the background.
+  if (course === "held" && caller.deaths === 0) await caller.revive(5_000);
+}
+
+/** Keeps the pod's network namespace alive beyond its pin. */
+async function holdNetns(caller: PersistentCaller, podId: string): Promise<Disposable> {
+  const request = { pod_sandbox_id: podId, verbose: true };
+  const { info } = await caller.call((client) => client.call("PodSandboxStatus", request));
+  const { netNsPath } = JSON.parse(info["info"] ?? "{}") as { netNsPath: string };
+  const fd = openSync(netNsPath, "r");
+  return { [Symbol.dispose]: () => closeSync(fd) };
 }
 
 /** Starts the container; an earlier try that the agent did not live to answer may have done it. */

@@ -1,12 +1,13 @@
 /**
  * Which course of events passes each failpoint of src:
  * - `life`: a pod's whole life and its image's, one call after the other
- * - `stubborn`: the same with a container that ignores its stop signal
+ * - `stubborn`: the same with a container that ignores its stop signal and is removed before its pod is stopped
+ * - `held`: the same while somebody else holds the pod's network namespace, so that its link doesn't go with it
  * - `shared`: the same with one PID namespace for the pod
  * - `running`: a pod is removed while its container runs
  * - `host`: an agent starts on a host without anything of it, runs nothing, and ends
  */
-export type Course = "life" | "stubborn" | "shared" | "running" | "host";
+export type Course = "life" | "stubborn" | "held" | "shared" | "running" | "host";
 
 /** Every failpoint there is; a test compares the list with src. */
 export const killPoints: Readonly<Record<string, Course>> = {
@@ -67,7 +68,7 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "stop.containers-stopped": "running",
   "net.eni-cut": "life",
   "net.eni-released": "life",
-  "net.links-deleted": "life",
+  "net.links-deleted": "held",
   "stop.network-detached": "life",
   "net.namespace-unpinned": "life",
   "stop.netns-removed": "life",
@@ -75,7 +76,7 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "stop.done": "life",
 
   "remove.container-recorded": "life",
-  "remove.task-deleted": "life",
+  "remove.task-deleted": "stubborn",
   "remove.rootfs-unmounted": "running",
   "remove.container-disk-removed": "life",
   "remove.container-bundle-removed": "life",
