@@ -42,7 +42,7 @@ export async function createContainer(
   const { mounts } = settings;
   const volumes = await prepareVolumes({ rootfs, volumes: image.config.volumes, mounts, directory: paths.volumes });
   failpoint("create.volumes-filled");
-  const joined = await joinedPidNamespaces(deps, sandbox, record);
+  const joined = joinedPidNamespaces(deps, sandbox, record);
   const spec = planSpec({
     containerId: record.id,
     sandbox: {

@@ -14,6 +14,7 @@ export async function describeSandbox(deps: DescribeDeps, record: SandboxRecord)
   return {
     runtimeHandler: record.handler,
     runtimeType: runtimeType(deps, record),
+    pid: await readHolderPid(paths.bundle),
     state: record.state,
     message: record.message,
     netNsPath: paths.namespaces.net,
@@ -23,6 +24,7 @@ export async function describeSandbox(deps: DescribeDeps, record: SandboxRecord)
     network: record.network ?? null,
     metadata: record.spec.metadata,
     namespaceOptions: record.spec.namespaces,
+    runtimeSpec: await readRuntimeSpec(paths.bundle),
   };
 }
 
@@ -46,6 +48,16 @@ export async function describeContainer(deps: DescribeDeps, record: ContainerRec
 
 function runtimeType(deps: DescribeDeps, record: SandboxRecord): string {
   return deps.handlers.get(record.handler)?.shim ?? "";
+}
+
+/** The process that holds the pod's PID namespace, by the file its shim writes; 0 where a pod needs none. */
+async function readHolderPid(bundle: string): Promise<number> {
+  try {
+    return Number(await readFile(join(bundle, "init.pid"), "utf8"));
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return 0;
+    throw error;
+  }
 }
 
 /** The OCI spec as written, or null when the bundle is gone (another boot). */

@@ -17,6 +17,8 @@ export interface SandboxPaths {
   readonly resolvConf: string;
   readonly shm: string;
   readonly namespaces: { readonly net: string; readonly ipc: string; readonly uts: string };
+  /** Pin of the pod's shared PID namespace, if it has one; it goes with the bundle. */
+  readonly pidNamespace: string;
   /** cgroup path from the hierarchy's root. */
   readonly cgroup: string;
 }
@@ -52,6 +54,7 @@ export function sandboxPaths(layout: HostLayout, id: SandboxId, cgroupParent: st
       ipc: join(bundle, "ns/ipc"),
       uts: join(bundle, "ns/uts"),
     },
+    pidNamespace: join(bundle, "ns/pid"),
     cgroup: cgroupParent === "" ? `${cgroupRoot(layout)}/${id}` : cgroupParent,
   };
 }

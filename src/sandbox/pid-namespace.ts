@@ -1,12 +1,19 @@
-import { AgentError, hasCode } from "../common/errors.ts";
+import { within } from "../common/deadline.ts";
+import { AgentError } from "../common/errors.ts";
+import { failpoint } from "../common/failpoint.ts";
+import { isNamespacePin, pinNamespace } from "../runtime/namespace-pin.ts";
 import { preparePidHolder } from "../runtime/pid-holder.ts";
 import { planPidHolder, planShimConfig } from "../runtime/plan-pid-holder.ts";
+import type { CreateTask, Shim } from "../runtime/shim.ts";
 import type { ContainerRecord } from "./container-record.ts";
+import { deleteTask } from "./delete-task.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { sandboxPaths } from "./host-paths.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
 
-type PidNamespaceDeps = Pick<SandboxDeps, "layout" | "facts" | "shims" | "containers">;
+type PidNamespaceDeps = Pick<SandboxDeps, "layout" | "facts" | "containers">;
+
+const undoTimeoutMs = 20_000;
 
 /** What the bundle of the pod's shim says: the holder of the shared PID namespace, or nothing but the pod's name. */
 export function planPodBundle(deps: PidNamespaceDeps, record: SandboxRecord): object {
@@ -27,41 +34,52 @@ export function planPodBundle(deps: PidNamespaceDeps, record: SandboxRecord): ob
   });
 }
 
-/**
- * Starts the process that keeps the pod's shared PID namespace alive, from the bundle that {@link planPodBundle}
- * describes. Its task has the sandbox's id and ends with the shim.
- * @throws AgentError as the shim gave it
- */
-export async function holdPidNamespace(deps: PidNamespaceDeps, record: SandboxRecord): Promise<void> {
-  const { bundle } = sandboxPaths(deps.layout, record.id, record.spec.cgroupParent);
-  const shim = await deps.shims.ensure(record);
-  await shim.create({
-    id: record.id,
-    bundle,
-    options: deps.shims.taskOptions(record),
-    stdin: "",
-    stdout: "",
-    stderr: "",
-    terminal: false,
-  });
-  await shim.start(record.id);
+/** Where the holder of a pod's PID namespace runs and is pinned. */
+interface PidHolder {
+  /** The sandbox's; also the holder's task. */
+  readonly id: string;
+  readonly bundle: string;
+  readonly pin: string;
+  readonly options: CreateTask["options"];
 }
 
 /**
- * Namespace files for a container to join.
- * @throws AgentError FailedPrecondition when the process that holds the namespace does not run
+ * Sees to it that a process keeps the pod's shared PID namespace alive and the namespace is pinned. What an earlier try
+ * left half made is made anew; nothing can have joined it, for there is no pin.
+ * @throws AgentError FailedPrecondition when the namespace has ended, or as the shim gave it
  */
-export async function joinedPidNamespaces(
+export async function holdPidNamespace(shim: Shim, { id, bundle, pin, options }: PidHolder): Promise<void> {
+  if (isNamespacePin(pin)) {
+    const { kind } = await shim.state(id);
+    if (kind === "running") return;
+    throw new AgentError("FailedPrecondition", `The shared PID namespace of pod sandbox "${id}" has ended`);
+  }
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => within("Ending the holder of the PID namespace", undoTimeoutMs, deleteTask(shim, id)));
+  await deleteTask(shim, id);
+  await shim.create({ id, bundle, options, stdin: "", stdout: "", stderr: "", terminal: false });
+  const pid = await shim.start(id);
+  failpoint("run.pid-namespace-held");
+  pinNamespace(pid, "pid", pin);
+  failpoint("run.pid-namespace-pinned");
+  undo.move();
+}
+
+/**
+ * Namespace files for a container to join. That of the pod comes up with its shim and need not be there yet.
+ * @throws AgentError FailedPrecondition when the container that it is to share with does not run
+ */
+export function joinedPidNamespaces(
   deps: PidNamespaceDeps,
   sandbox: SandboxRecord,
   record: ContainerRecord,
-): Promise<{ readonly pod?: string; readonly target?: string }> {
+): { readonly pod?: string; readonly target?: string } {
   const { pid } = record.spec.settings.security;
   switch (pid.kind) {
     case "pod":
-      return { pod: pidNamespacePath(await holderPid(deps, sandbox)) };
+      return { pod: podPin(deps, sandbox) };
     case "target":
-      return { target: pidNamespacePath(targetPid(deps, sandbox, pid.containerId)) };
+      return { target: `/proc/${targetPid(deps, sandbox, pid.containerId)}/ns/pid` };
     case "container":
     case "node":
       return {};
@@ -70,22 +88,13 @@ export async function joinedPidNamespaces(
   }
 }
 
-/** Pid of the holder of a pod's shared PID namespace. @throws AgentError FailedPrecondition when there is none */
-async function holderPid(deps: PidNamespaceDeps, sandbox: SandboxRecord): Promise<number> {
-  if (sandbox.spec.namespaces.pid !== "pod") {
-    throw new AgentError(
-      "FailedPrecondition",
-      `Pod sandbox "${sandbox.id}" has no shared PID namespace: it was run with pid mode "${sandbox.spec.namespaces.pid}"`,
-    );
-  }
-  const shim = await deps.shims.ensure(sandbox);
-  try {
-    const { kind, pid } = await shim.state(sandbox.id);
-    if (kind === "running") return pid;
-  } catch (error) {
-    if (!hasCode(error, "NotFound")) throw error;
-  }
-  throw new AgentError("FailedPrecondition", `The shared PID namespace of pod sandbox "${sandbox.id}" has ended`);
+function podPin(deps: PidNamespaceDeps, sandbox: SandboxRecord): string {
+  const { pid } = sandbox.spec.namespaces;
+  if (pid === "pod") return sandboxPaths(deps.layout, sandbox.id, sandbox.spec.cgroupParent).pidNamespace;
+  throw new AgentError(
+    "FailedPrecondition",
+    `Pod sandbox "${sandbox.id}" has no shared PID namespace: it was run with pid mode "${pid}"`,
+  );
 }
 
 function targetPid(deps: PidNamespaceDeps, sandbox: SandboxRecord, idOrPrefix: string): number {
@@ -101,8 +110,4 @@ function targetPid(deps: PidNamespaceDeps, sandbox: SandboxRecord, idOrPrefix: s
     "FailedPrecondition",
     `Target container "${target.id}" is ${target.state.kind}, must be running`,
   );
-}
-
-function pidNamespacePath(pid: number): string {
-  return `/proc/${pid}/ns/pid`;
 }

@@ -7,7 +7,8 @@ import type { Shim } from "../runtime/shim.ts";
 import type { ShimLauncher } from "../runtime/shim-launcher.ts";
 import { findShims } from "../runtime/shim-process.ts";
 import { deleteTask } from "./delete-task.ts";
-import { type HostLayout, sandboxPaths, shimNamespace } from "./host-paths.ts";
+import { type HostLayout, type SandboxPaths, sandboxPaths, shimNamespace } from "./host-paths.ts";
+import { holdPidNamespace } from "./pid-namespace.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
 
 export interface PodShimsDeps {
@@ -20,10 +21,15 @@ export interface PodShimsDeps {
 /** How long a shim may take to leave by itself before it is killed. */
 const leaveTimeoutMs = 5_000;
 
-/** The one shim of each pod: launched once, shared by the pod's containers, found again after a restart. */
+/**
+ * The one shim of each pod: launched once, shared by the pod's containers, found again after a restart. The pod's shared
+ * PID namespace comes and goes with it.
+ */
 export class PodShims {
   readonly #deps: PodShimsDeps;
   readonly #shims = new Map<SandboxId, Promise<Shim>>();
+  /** Of pods with a shared PID namespace: their shims once it is there. */
+  readonly #holding = new Map<SandboxId, Promise<Shim>>();
   readonly #ending = new Set<SandboxId>();
   #onLost: (id: SandboxId) => void = () => undefined;
 
@@ -31,7 +37,7 @@ export class PodShims {
     this.#deps = deps;
   }
 
-  /** @param listener told of each pod whose shim ended without being asked to */
+  /** @param listener told of each pod whose shim, or shared PID namespace, ended without being asked to */
   onLost(listener: (id: SandboxId) => void): void {
     this.#onLost = listener;
   }
@@ -47,16 +53,15 @@ export class PodShims {
   }
 
   /**
-   * The pod's shim, launched if it isn't running.
+   * The pod's shim, launched if it isn't running, with the pod's PID namespace held.
    * @throws AgentError FailedPrecondition or Unavailable, with the shim's own words; the next call tries again
    */
   ensure(record: SandboxRecord): Promise<Shim> {
-    const known = this.#shims.get(record.id);
-    if (known !== undefined) return known;
     if (this.#ending.has(record.id)) {
       return Promise.reject(new AgentError("Unavailable", `The shim of pod sandbox "${record.id}" is being ended`));
     }
-    return this.#keep(record.id, this.#launch(record));
+    const shim = this.#shims.get(record.id) ?? this.#keep(record.id, this.#launch(record));
+    return record.spec.namespaces.pid === "pod" ? this.#withPidNamespace(record, shim) : shim;
   }
 
   /** The pod's shim if this agent has one, running or on its way. */
@@ -102,6 +107,7 @@ export class PodShims {
       await launcher.cleanUpDead({ id: record.id, bundle: this.#bundle(record), handler: this.#handler(record) });
     } finally {
       this.#shims.delete(record.id);
+      this.#holding.delete(record.id);
       this.#ending.delete(record.id);
     }
   }
@@ -127,6 +133,30 @@ export class PodShims {
     }
   }
 
+  #withPidNamespace(record: SandboxRecord, shim: Promise<Shim>): Promise<Shim> {
+    const known = this.#holding.get(record.id);
+    if (known !== undefined) return known;
+    const holding = shim.then(async (connected) => {
+      const { bundle, pidNamespace: pin } = this.#paths(record);
+      await holdPidNamespace(connected, { id: record.id, bundle, pin, options: this.taskOptions(record) });
+      // A rejection is the connection's end, which is reported elsewhere.
+      connected.wait(record.id).then(
+        () => this.#lost(record.id, holding),
+        () => undefined,
+      );
+      return connected;
+    });
+    this.#holding.set(record.id, holding);
+    holding.catch(() => {
+      if (this.#holding.get(record.id) === holding) this.#holding.delete(record.id);
+    });
+    return holding;
+  }
+
+  #lost(id: SandboxId, holding: Promise<Shim>): void {
+    if (this.#holding.get(id) === holding && !this.#ending.has(id)) this.#onLost(id);
+  }
+
   async #launch(record: SandboxRecord): Promise<Shim> {
     const { launcher } = this.#deps;
     const request = { id: record.id, bundle: this.#bundle(record), handler: this.#handler(record) };
@@ -139,6 +169,7 @@ export class PodShims {
       void connected.closed.then(() => {
         if (this.#shims.get(id) !== kept) return;
         this.#shims.delete(id);
+        this.#holding.delete(id);
         if (!this.#ending.has(id)) this.#onLost(id);
       });
       return connected;
@@ -160,6 +191,10 @@ export class PodShims {
   }
 
   #bundle(record: SandboxRecord): string {
-    return sandboxPaths(this.#deps.layout, record.id, "").bundle;
+    return this.#paths(record).bundle;
+  }
+
+  #paths(record: SandboxRecord): SandboxPaths {
+    return sandboxPaths(this.#deps.layout, record.id, record.spec.cgroupParent);
   }
 }

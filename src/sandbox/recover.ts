@@ -60,6 +60,8 @@ async function recoverSandbox(deps: SandboxDeps, record: SandboxRecord): Promise
   for (const id of containersOf(deps, record.id)) {
     await recoverContainer(deps, deps.containers.get(id), connection, repair.kind);
   }
+  // A PID namespace that was being made when the agent ended is made now, and one that ends is noticed again.
+  if (repair.kind === "adopt") deps.shims.prepare(record);
   if (repair.kind === "stop") await stopSandbox(deps, record, repair.message);
   if (repair.kind === "remove") await removeSandbox(deps, record);
 }

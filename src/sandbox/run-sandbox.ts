@@ -5,7 +5,7 @@ import { writePodFiles } from "../runtime/pod-files.ts";
 import { mountShm } from "../runtime/rootfs.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { sandboxPaths } from "./host-paths.ts";
-import { holdPidNamespace, planPodBundle } from "./pid-namespace.ts";
+import { planPodBundle } from "./pid-namespace.ts";
 import { podHostname } from "./plan-sandbox.ts";
 import { releaseSandbox } from "./release-sandbox.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
@@ -39,13 +39,8 @@ export async function runSandbox(deps: SandboxDeps, record: SandboxRecord): Prom
   writePodFiles(paths.bundle, { hostname: podHostname(record), addresses, dns: record.spec.dns });
   writeBundle(paths.bundle, planPodBundle(deps, record));
   failpoint("run.bundle-written");
-  if (record.spec.namespaces.pid === "pod") {
-    await holdPidNamespace(deps, record);
-    failpoint("run.pid-namespace-held");
-  } else {
-    // The shim is needed only when the first container starts; till then it comes up behind the caller's back.
-    deps.shims.prepare(record);
-  }
+  // Shim and PID namespace are needed only when the first container starts; till then they come up behind the caller's back.
+  deps.shims.prepare(record);
   deps.sandboxes.put({ ...record, state: "ready", network });
   failpoint("run.ready");
   undo.move();

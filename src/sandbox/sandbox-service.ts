@@ -176,13 +176,14 @@ export class SandboxService {
     await this.#deps.tasks.get(record.id)?.io.reopenLog();
   }
 
-  /** A pod whose shim ended by itself: its containers have ended or are being ended, and it can run no others. */
+  /** A pod whose shim or PID namespace ended by itself: its containers have ended or are being ended, and it can run no others. */
   async shimLost(id: SandboxId): Promise<void> {
     const deps = this.#deps;
     try {
       using _lock = await deps.locks.acquire(id);
       const record = deps.sandboxes.find(id);
-      if (record?.state === "ready") await stopSandbox(deps, record, "The pod's shim ended by itself");
+      if (record?.state === "ready")
+        await stopSandbox(deps, record, "The pod's shim or its PID namespace ended by itself");
     } catch (error) {
       deps.log.error({ sandboxId: id, error }, "pod of a lost shim can't be stopped yet; its removal will try again");
     }

@@ -40,7 +40,7 @@ async function launch(deps: SandboxDeps, record: ContainerRecord, sandbox: Sandb
   const shim = await deps.shims.ensure(sandbox);
   failpoint("start.shim-ready");
   // Whose namespace the spec joins must still be there, for the kernel gives a dead process's number to another.
-  await joinedPidNamespaces(deps, sandbox, record);
+  joinedPidNamespaces(deps, sandbox, record);
   await using undo = new AsyncDisposableStack();
   const io = await ContainerIo.create({
     directory: paths.stdio,

@@ -59,8 +59,8 @@ async function end(deps: SandboxDeps, record: ContainerRecord, graceMs: number):
 
 async function sendSignal(deps: SandboxDeps, record: ContainerRecord, signal: number, all: boolean): Promise<void> {
   try {
-    const shim = await deps.shims.ensure(deps.sandboxes.get(record.sandboxId));
-    await shim.kill(record.id, { signal, all });
+    const shim = await deps.shims.connected(record.sandboxId);
+    await shim?.kill(record.id, { signal, all });
   } catch (error) {
     // It ended by itself, or with its shim: the exit is on its way.
     if (hasCode(error, "NotFound") || hasCode(error, "Unavailable") || hasCode(error, "FailedPrecondition")) return;

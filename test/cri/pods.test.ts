@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { execOutput, podConfig, runContainer } from "../support/requests.ts";
 import { cannotRun } from "../support/requirements.ts";
 import { useWorld } from "../support/world.ts";
@@ -118,5 +119,20 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc"))("crictl and pods
     expect(processes).toContain("sleep 3600");
     expect(processes).toMatch(/^\s+1 (?!\/bin\/sleep)/m);
     await client.call("RemovePodSandbox", { pod_sandbox_id: running.podId });
+  });
+
+  test("a pod whose PID namespace is killed from outside is not ready, and its containers have ended", async () => {
+    const { client } = world();
+    const { podId, containerId } = await runContainer(world());
+    const shown = await client.call("PodSandboxStatus", { pod_sandbox_id: podId, verbose: true });
+    const { pid } = JSON.parse(shown.info["info"] ?? "{}") as { pid: number };
+    process.kill(pid, "SIGKILL");
+    await eventually("a pod that is not ready", async () => {
+      const { status } = await client.call("PodSandboxStatus", { pod_sandbox_id: podId });
+      return status?.state === "SANDBOX_NOTREADY";
+    });
+    const { status } = await client.call("ContainerStatus", { container_id: containerId });
+    expect(status).toMatchObject({ state: "CONTAINER_EXITED", exit_code: 137 });
+    await client.call("RemovePodSandbox", { pod_sandbox_id: podId });
   });
 });

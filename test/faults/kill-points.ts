@@ -40,6 +40,7 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "run.network-attached": "life",
   "run.bundle-written": "life",
   "run.pid-namespace-held": "shared",
+  "run.pid-namespace-pinned": "shared",
   "run.shim-starting": "life",
   "run.shim-started": "life",
   "run.shim-recorded": "life",
