@@ -24,7 +24,8 @@ test: tools ## Run every test (as root; uses the real kernel, shim and registry)
 check: setup ## Type check, lint and format check
 	@tsc && biome check --error-on-warnings
 
-bench: tools ## Compare with containerd on this machine
+bench: tools ## Compare with containerd on this machine; CASES=name,… ROUNDS=n PODS=n STORAGE=tmpfs|ext4|disk
+	@scripts/setup.sh containernetworking-plugins
 	@node bench/main.ts
 
 clean: ## Remove what was built and cached here

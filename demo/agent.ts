@@ -4,8 +4,8 @@ import { stringify } from "smol-toml";
 import { AgentClient, soon } from "../src/cli/agent-client.ts";
 import type { VersionResponse__Output } from "../src/generated/runtime/v1/VersionResponse.ts";
 import { isAlive, type ProcessIdentity } from "../src/system/process.ts";
-import { output } from "../test/support/command.ts";
 import { eventually } from "../test/support/eventually.ts";
+import { freeNetwork } from "../test/support/free-network.ts";
 import { place, registryName } from "./place.ts";
 import { startProcess } from "./processes.ts";
 
@@ -13,7 +13,7 @@ const program = join(import.meta.dirname, "../bin/podling");
 
 /** Writes the agent's configuration, with a network that this machine does not use yet. */
 export async function writeConfig(registryHost: string): Promise<void> {
-  const { ipv4, ipv6 } = await freeNetwork();
+  const { ipv4, ipv6 } = await freeNetwork(60, 88);
   const config = {
     instance: place.name,
     root: place.root,
@@ -61,15 +61,4 @@ export function agentLogTail(): string {
   } catch {
     return "";
   }
-}
-
-/** A 10.x.0.0/16 and an fd00::/8 network that no route of this machine mentions. */
-async function freeNetwork(): Promise<{ readonly ipv4: string; readonly ipv6: string }> {
-  const routes = await output(["ip", "-4", "route", "show", "table", "all"]);
-  const routes6 = await output(["ip", "-6", "route", "show", "table", "all"]);
-  for (let block = 60; block < 88; block++) {
-    const found = { ipv4: `10.${block}`, ipv6: `fd00:de:${block}` };
-    if (!routes.includes(`${found.ipv4}.`) && !routes6.includes(`${found.ipv6}:`)) return found;
-  }
-  throw new Error("No network between 10.60.0.0/16 and 10.87.0.0/16 is free on this machine");
 }

@@ -49,6 +49,7 @@ export const debianWeb: DebianLayer = {
   packages: ["nginx-light", "wget"],
   entries: [
     { name: "etc/nginx/nginx.conf", body: nginxConfig },
+    { name: "var/www/", type: "directory", mode: 0o755 },
     { name: "var/www/index.html", body: nginxPage },
   ],
 };

@@ -1,0 +1,11 @@
+import type { BenchCase } from "./bench-case.ts";
+import { podCase } from "./pod-case.ts";
+import { pullCase } from "./pull-case.ts";
+
+/** Every comparison, in the order of a run. */
+export const allCases: readonly BenchCase[] = [
+  pullCase("pull-one", "cold pull of an image of Debian packages, all files in one gzip layer", "large-one"),
+  pullCase("pull-ten", "cold pull of the same files in ten gzip layers", "large-ten"),
+  podCase("runc"),
+  podCase("crun"),
+];
