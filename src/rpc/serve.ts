@@ -59,11 +59,12 @@ function unaryHandler(rpc: string, answer: UnaryRpc, log: Log): handleUnaryCall<
     const startedAt = performance.now();
     try {
       const response = await answer(call.request, callContext(call));
-      logOutcome(log, rpc, startedAt, call.request);
+      // What was made is found again in the log by its id.
+      logOutcome(log, rpc, startedAt, [call.request, response]);
       callback(null, response);
     } catch (error) {
       const status = toStatus(error);
-      logOutcome(log, rpc, startedAt, call.request, { status, error });
+      logOutcome(log, rpc, startedAt, [call.request], { status, error });
       callback(status);
     }
   };
@@ -78,12 +79,12 @@ function streamHandler(rpc: string, answers: StreamRpc, log: Log): handleServerS
         context.signal.throwIfAborted();
         if (!call.write(answer)) await once(call, "drain", { signal: context.signal });
       }
-      logOutcome(log, rpc, startedAt, call.request);
+      logOutcome(log, rpc, startedAt, [call.request]);
       call.end();
     } catch (error) {
       const reason = context.signal.aborted ? context.signal.reason : error;
       const status = toStatus(reason);
-      logOutcome(log, rpc, startedAt, call.request, { status, error: reason });
+      logOutcome(log, rpc, startedAt, [call.request], { status, error: reason });
       call.emit("error", status);
     }
   };
@@ -98,10 +99,14 @@ function logOutcome(
   log: Log,
   rpc: string,
   startedAt: number,
-  request: unknown,
+  messages: readonly unknown[],
   failure?: { readonly status: RpcStatus; readonly error: unknown },
 ): void {
-  const fields = { rpc, ...idsOf(request), durationMs: Math.round((performance.now() - startedAt) * 10) / 10 };
+  const fields = {
+    rpc,
+    ...Object.assign({}, ...messages.map(idsOf)),
+    durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
+  };
   if (failure === undefined) {
     log[isRead.test(rpc) ? "debug" : "info"](fields, "RPC done");
     return;
@@ -125,9 +130,9 @@ function faultDetails(status: RpcStatus, error: unknown): object {
   return faults.has(status.code) && error instanceof Error ? { ...cleanUp, stack: error.stack } : cleanUp;
 }
 
-/** Only ids and image names leave a request for the log: the rest may be secret. */
-function idsOf(request: unknown): object {
-  const { pod_sandbox_id, container_id, image } = request as {
+/** Only ids and image names leave a message for the log: the rest may be secret. */
+function idsOf(message: unknown): object {
+  const { pod_sandbox_id, container_id, image } = message as {
     readonly pod_sandbox_id?: string;
     readonly container_id?: string;
     readonly image?: { readonly image?: string } | null;

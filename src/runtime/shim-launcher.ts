@@ -57,6 +57,13 @@ export interface DeadContainer {
 
 /** Where containerd's shims put their sockets, whatever the agent's own directories are. */
 const socketDirectory = "/run/containerd/s";
+
+/** The socket of the shim that was launched with these arguments, as the shim itself names it. */
+export function shimSocketPath(eventsAddress: string, namespace: string, id: string): string {
+  const name = join(eventsAddress, namespace, id);
+  return join(socketDirectory, createHash("sha256").update(name).digest("hex"));
+}
+
 const startTimeoutMs = 30_000;
 const deleteTimeoutMs = 60_000;
 
@@ -145,8 +152,7 @@ export class ShimLauncher {
   async kill(id: string, bundle: string): Promise<void> {
     await killShims(this.#deps.namespace, id);
     // A killed shim leaves its socket; the next one of the same name would only replace it.
-    const name = join(this.#deps.eventsAddress, this.#deps.namespace, id);
-    rmSync(join(socketDirectory, createHash("sha256").update(name).digest("hex")), { force: true });
+    rmSync(shimSocketPath(this.#deps.eventsAddress, this.#deps.namespace, id), { force: true });
     rmSync(recordPath(bundle), { force: true });
     const log = this.#logs.get(bundle);
     if (log !== undefined) this.#releaseLog(bundle, log);

@@ -1,10 +1,13 @@
-import { globSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { shimSocketPath } from "../../src/runtime/shim-launcher.ts";
 import { listMounts } from "../../src/system/mountinfo.ts";
 import type { Agent } from "./agent.ts";
 import { output } from "./command.ts";
 import { eventually } from "./eventually.ts";
 import { type InstanceObjects, openFiles, readInstanceObjects } from "./instance-objects.ts";
 import { readRecords } from "./records.ts";
+import type { TestInstance } from "./test-instance.ts";
 
 /** What an agent and the host had at one moment. */
 export interface HostSnapshot {
@@ -80,18 +83,26 @@ function additions(before: InstanceObjects, after: InstanceObjects, sign = "+"):
 async function readShared(agent: Agent): Promise<InstanceObjects> {
   const links = JSON.parse(await output(["ip", "-j", "link"])) as { ifname: string; ifalias?: string }[];
   const { name } = agent.instance;
-  const foreign = (text: string) => text.includes("podling") && !text.includes(name);
+  // Links of other agents say so; containerd and other tests beside us name theirs otherwise.
+  const ours = ({ ifname, ifalias = "" }: (typeof links)[number]) =>
+    ifalias === "" ? agentLinkName.test(ifname) : ifalias.includes(`/${name}/`);
   return {
-    "host link": links.filter((link) => !foreign(link.ifalias ?? "")).map((link) => link.ifname),
+    "host link": links.filter(ours).map((link) => link.ifname),
     "host mount": listMounts()
       .map((mount) => mount.target)
       .filter((target) => target.includes(name)),
-    "dead shim socket": deadShimSockets(),
+    "dead shim socket": deadShimSockets(agent.instance, agent.log()),
   };
 }
 
-/** Socket files of shims that nobody listens on. */
-function deadShimSockets(): readonly string[] {
+/** How an agent names links before their alias says whose they are. */
+const agentLinkName = /^(?:ng|eni)[a-z2-7]{8,12}$/;
+
+/** Socket files that nobody listens on, of shims of every sandbox the agent has ever named in its log. */
+function deadShimSockets(instance: TestInstance, log: string): readonly string[] {
   const listening = readFileSync("/proc/net/unix", "utf8");
-  return globSync("/run/containerd/s/*").filter((path) => !listening.includes(path));
+  const events = join(instance.state, "events.sock");
+  return [...new Set(log.match(/\b[0-9a-f]{64}\b/g))]
+    .map((id) => shimSocketPath(events, `podling-${instance.name}`, id))
+    .filter((path) => existsSync(path) && !listening.includes(path));
 }
