@@ -96,7 +96,7 @@ async function readShared(agent: Agent): Promise<InstanceObjects> {
 }
 
 /** How an agent names links before their alias says whose they are. */
-const agentLinkName = /^(?:ng|eni)[a-z2-7]{8,12}$/;
+const agentLinkName = /^(?:ngw|eni)[a-z2-7]{10,12}$/;
 
 /** Socket files that nobody listens on, of shims of every sandbox the agent has ever named in its log. */
 function deadShimSockets(instance: TestInstance, log: string): readonly string[] {
