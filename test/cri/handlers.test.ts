@@ -1,13 +1,22 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { crunProgram } from "../support/agent-config.ts";
 import { execOutput, podConfig, runContainer } from "../support/requests.ts";
 import { cannotRun } from "../support/requirements.ts";
 import { useWorld } from "../support/world.ts";
 
-describe.skipIf(cannotRun("crictl", "docker-registry", "runc", "crun"))("runtime handlers", () => {
-  const world = useWorld();
+/** Both runtimes, and both protocols a shim may speak: Debian's speaks task v2, containerd 2.3's task v3. */
+const handlers = {
+  runc: { shim: "containerd-shim-runc-v2", binary: "runc" },
+  crun: { shim: "containerd-shim-runc-v2", binary: crunProgram },
+  "runc-2.3": { shim: join(import.meta.dirname, "../../tools/bin/containerd-shim-runc-v2"), binary: "runc" },
+};
 
-  test.each(["", "runc", "crun"])('handler "%s" runs a container within its limits', async (handler) => {
+describe.skipIf(cannotRun("crictl", "docker-registry", "runc", "crun"))("runtime handlers", () => {
+  const world = useWorld({ overrides: { runtime: { default_handler: "runc", handlers } } });
+
+  test.each(["", ...Object.keys(handlers)])('handler "%s" runs a container within its limits', async (handler) => {
     const { client } = world();
     const linux = {
       resources: {
