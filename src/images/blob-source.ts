@@ -39,6 +39,11 @@ export interface TransferLimits {
   readonly headersTimeoutMs: number;
   /** Longest time without a single byte. */
   readonly stallTimeoutMs: number;
+  /** Longest time a manifest, a configuration or a token may take as a whole, however steadily it trickles. */
+  readonly documentTimeoutMs: number;
+  /** How long a host may be slower than {@link minBytesPerSecond} on average, in time spent waiting for it. */
+  readonly rateWindowMs: number;
+  readonly minBytesPerSecond: number;
   /** Tries in a row that bring no byte before the endpoint is given up. */
   readonly triesWithoutProgress: number;
   /** Resumed connections of one blob, whatever the progress. */
@@ -57,6 +62,9 @@ export const defaultTransport: TransportSettings = {
 export const defaultLimits: TransferLimits = {
   headersTimeoutMs: 30_000,
   stallTimeoutMs: 45_000,
+  documentTimeoutMs: 120_000,
+  rateWindowMs: 120_000,
+  minBytesPerSecond: 1024,
   triesWithoutProgress: 5,
   maxResumes: 100,
   retryDelayMs: 250,

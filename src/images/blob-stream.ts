@@ -115,7 +115,7 @@ async function* readBody(
 ): AsyncGenerator<Uint8Array, "complete" | Interrupted, undefined> {
   const { source, signal } = transfer;
   let position = start;
-  const watch = new RateWatch();
+  const watch = new RateWatch(source.limits);
   const chunks = bodyChunks(response.body);
   try {
     for (;;) {

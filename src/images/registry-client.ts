@@ -9,8 +9,6 @@ import { type ImageReference, repositoryName } from "./reference.ts";
 import { chooseLogin, type RegistryCredentials } from "./registry-credentials.ts";
 import type { RegistryHost } from "./registry-host.ts";
 
-const documentTimeoutMs = 120_000;
-
 export interface RegistryClientDependencies extends HostClientDependencies {
   /** The hosts of a registry, in order. */
   readonly hosts: (registry: string) => Promise<readonly RegistryHost[]>;
@@ -75,12 +73,13 @@ export class RegistryClient {
       try {
         const parts: Uint8Array[] = [];
         const source = this.blobSource(descriptor);
-        for await (const chunk of openBlob(source, documentSignal(signal), this.#dependencies.pool)) parts.push(chunk);
+        for await (const chunk of openBlob(source, this.#documentSignal(signal), this.#dependencies.pool))
+          parts.push(chunk);
         const bytes = Buffer.concat(parts);
         checkDigest(bytes, descriptor.digest, "Blob");
         return bytes;
       } catch (error) {
-        if (!hasCode(error, "Unauthenticated") || renewals > 0) throw outcome(error, signal);
+        if (!hasCode(error, "Unauthenticated") || renewals > 0) throw this.#outcome(error, signal);
         await this.renew(signal);
       }
     }
@@ -111,9 +110,9 @@ export class RegistryClient {
     const failures: unknown[] = [];
     for (const client of clients) {
       try {
-        await client.renew(documentSignal(signal));
+        await client.renew(this.#documentSignal(signal));
       } catch (error) {
-        failures.push(outcome(error, signal));
+        failures.push(this.#outcome(error, signal));
       }
     }
     if (failures.length === clients.length) throw failures.at(-1);
@@ -131,7 +130,7 @@ export class RegistryClient {
       try {
         // Only the last host gets second chances: until then the next one is the better answer to a busy registry.
         const tries = index === clients.length - 1 ? this.#dependencies.limits.triesWithoutProgress : 1;
-        const document = await client.document(name, tries, documentSignal(signal));
+        const document = await client.document(name, tries, this.#documentSignal(signal));
         if (digest !== undefined) checkDigest(document.bytes, digest, "Manifest");
         if (sizeBytes !== undefined && sizeBytes !== document.bytes.byteLength) {
           const message = `Manifest "${name}" has ${document.bytes.byteLength} bytes: its descriptor promises ${sizeBytes}`;
@@ -141,7 +140,7 @@ export class RegistryClient {
         return { ...document, digest: digest ?? document.digest };
       } catch (error) {
         if (signal?.aborted === true) throw signal.reason;
-        failures.push(outcome(error, signal));
+        failures.push(this.#outcome(error, signal));
       }
     }
     throw this.#summary(name, failures);
@@ -154,6 +153,21 @@ export class RegistryClient {
       throw new AgentError("FailedPrecondition", message);
     }
     return able.toSorted((a, b) => Number(b === this.#preferred) - Number(a === this.#preferred));
+  }
+
+  /** A small document has to arrive whole in time, however steadily it trickles. */
+  #documentSignal(signal: AbortSignal | undefined): AbortSignal {
+    const timeout = AbortSignal.timeout(this.#dependencies.limits.documentTimeoutMs);
+    return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+  }
+
+  /** Tells our own time limit from the caller's. */
+  #outcome(error: unknown, signal: AbortSignal | undefined): unknown {
+    if (signal?.aborted === true) return signal.reason;
+    const timedOut = error instanceof Error && error.name === "TimeoutError";
+    if (!timedOut) return error;
+    const seconds = this.#dependencies.limits.documentTimeoutMs / 1000;
+    return new AgentError("RegistryUnavailable", `The registry took longer than ${seconds} seconds`, { cause: error });
   }
 
   /** One error for all hosts, with the last one's code: it is the registry itself. */
@@ -172,18 +186,4 @@ function checkDigest(bytes: Uint8Array, digest: Digest, what: string): void {
   if (actual === digestHex(digest)) return;
   const message = `${what} "${digest}" arrived with other content: its digest is "${algorithm}:${actual}"`;
   throw new AgentError("DataLoss", message);
-}
-
-/** A small document has to arrive whole within two minutes, however steadily it trickles. */
-function documentSignal(signal: AbortSignal | undefined): AbortSignal {
-  const timeout = AbortSignal.timeout(documentTimeoutMs);
-  return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
-}
-
-/** Tells our own time limit from the caller's. */
-function outcome(error: unknown, signal: AbortSignal | undefined): unknown {
-  if (signal?.aborted === true) return signal.reason;
-  const timedOut = error instanceof Error && error.name === "TimeoutError";
-  if (!timedOut) return error;
-  return new AgentError("RegistryUnavailable", "The registry took longer than two minutes", { cause: error });
 }
