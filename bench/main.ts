@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { relative } from "node:path";
 import { alignCells, sizeText } from "../src/cli/output.ts";
 import { errorText } from "../src/common/errors.ts";
 import { lockFile } from "../src/system/file-lock.ts";
@@ -90,7 +91,7 @@ async function compare(settings: Settings): Promise<void> {
     process.stdout.write(indented(caseTable(one, result)));
     writeResults(facts, results, startedAt);
   }
-  process.stdout.write(`\nEvery raw value: ${writeResults(facts, results, startedAt)}\n`);
+  process.stdout.write(`\nEvery raw value: ${relative(".", writeResults(facts, results, startedAt))}\n`);
 }
 
 function tell(line: string): void {

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { alignCells, sizeText } from "../src/cli/output.ts";
 import type { BenchCase } from "./bench-case.ts";
+import { durationText } from "./duration-text.ts";
 import type { MachineFacts } from "./machine.ts";
 import { cache } from "./place.ts";
 import type { CaseResult, Sample } from "./sample.ts";
@@ -48,10 +49,4 @@ function operationRow(operation: string, samples: readonly Sample[], expected: n
     `${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)}`,
     expected === undefined ? "" : `≤ ${expected.toFixed(2)}, ${ratio.median <= expected ? "met" : "MISSED"}`,
   ];
-}
-
-/** Three digits. */
-function durationText(durationMs: number): string {
-  if (durationMs >= 1000) return `${(durationMs / 1000).toFixed(2)} s`;
-  return `${durationMs.toFixed(durationMs < 10 ? 2 : durationMs < 100 ? 1 : 0)} ms`;
 }

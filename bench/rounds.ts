@@ -1,6 +1,8 @@
 import type { Bench } from "./bench-case.ts";
+import { durationText } from "./duration-text.ts";
 import type { RoundUsage, Sample } from "./sample.ts";
 import type { Side } from "./side.ts";
+import { median } from "./statistics.ts";
 
 /** What one side did in one round. */
 export interface RoundWork {
@@ -43,10 +45,13 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - startedMs;
 }
 
+/** The median of each side's first operation. */
 function roundText(samples: readonly Sample[], round: number): string {
-  const first = samples[0]?.operation;
-  return samples
-    .filter((sample) => sample.round === round && sample.operation === first)
-    .map(({ side, durationMs }) => `${side} ${Math.round(durationMs)} ms`)
-    .join(", ");
+  const first = samples.filter((sample) => sample.round === round && sample.operation === samples[0]?.operation);
+  const sides = [...new Set(first.map(({ side }) => side))].sort();
+  const text = (name: string) => {
+    const durations = first.filter(({ side }) => side === name).map(({ durationMs }) => durationMs);
+    return `${name} ${durationText(median(durations))}`;
+  };
+  return `${first[0]?.operation ?? "nothing"} ${sides.toReversed().map(text).join(", ")}`;
 }
