@@ -1,4 +1,5 @@
 import type { BenchCase } from "./bench-case.ts";
+import { critestCase } from "./critest-case.ts";
 import { podCase } from "./pod-case.ts";
 import { pullCase } from "./pull-case.ts";
 
@@ -8,4 +9,6 @@ export const allCases: readonly BenchCase[] = [
   pullCase("pull-ten", "cold pull of the same files in ten gzip layers", "large-ten"),
   podCase("runc"),
   podCase("crun"),
+  critestCase("runc"),
+  critestCase("crun"),
 ];
