@@ -56,10 +56,14 @@ async function* fromEndpoint(transfer: Transfer, endpoint: BlobEndpoint): AsyncG
     const before = transfer.receivedBytes;
     const outcome: "complete" | Interrupted = yield* oneConnection(transfer, endpoint, ranges);
     if (outcome === "complete") return;
+    transfer.resumes++;
+    if (outcome.rangeRefused && ranges) {
+      // No fault of the connection: from the start it may well do.
+      ranges = false;
+      continue;
+    }
     if (transfer.receivedBytes > before) tries = 0;
     tries++;
-    transfer.resumes++;
-    ranges &&= !outcome.rangeRefused;
     const spent = outcome.final || tries >= source.limits.triesWithoutProgress;
     if (spent || transfer.resumes > source.limits.maxResumes) throw outcome.error;
     await delay(retryDelayMs(source.limits, tries, outcome.retryAfter, Date.now(), Math.random()), transfer.signal);
@@ -160,7 +164,7 @@ async function refused(response: HttpResponse, source: BlobSource): Promise<Inte
 function startOfBody(response: HttpResponse, source: BlobSource, offset: number): number | Interrupted {
   const encoding = response.header("content-encoding") ?? "identity";
   if (encoding !== "identity") {
-    const message = `${printableUrl(response.url)} sent blob "${source.digest}" with Content-Encoding ${JSON.stringify(encoding)}: must be identity`;
+    const message = `${printableUrl(response.url)} sent blob "${source.digest}" with Content-Encoding ${JSON.stringify(encoding.slice(0, 100))}: must be identity`;
     return interrupted(new AgentError("DataLoss", message), { final: true });
   }
   const length = response.header("content-length");

@@ -40,7 +40,9 @@ export async function fetchImage({
   signal,
 }: FetchContext): Promise<FetchedImage> {
   const name = formatReference(reference);
-  const first = await client.resolve(signal);
+  const first = await client.resolve(signal, ({ bytes, digest, contentType }) => {
+    parseManifest(bytes, digest, contentType);
+  });
   const contents: FetchedDocument[] = [first];
   let document = first;
   let manifest = parseManifest(first.bytes, first.digest, first.contentType);

@@ -8,9 +8,11 @@ import { readBody } from "./limited-body.ts";
 import { maxManifestBytes } from "./manifest.ts";
 import { acceptedDocuments } from "./media-types.ts";
 import type { AuthScope, RegistryAuth } from "./registry-auth.ts";
+import { basicValue, type Login } from "./registry-credentials.ts";
 import { registryError } from "./registry-error.ts";
 import { type HttpResponse, sendRequest } from "./registry-http.ts";
 import { isTransient, retryDelayMs } from "./retry-delay.ts";
+import type { SecretWords } from "./secret-words.ts";
 
 /** A manifest or index as a registry gave it; `digest` is the hash of these bytes, whatever the registry called it. */
 export interface FetchedDocument {
@@ -38,10 +40,14 @@ type Attempt =
 export class HostClient {
   readonly scope: AuthScope;
   readonly #dependencies: HostClientDependencies;
+  readonly #secrets: SecretWords;
 
-  constructor(dependencies: HostClientDependencies, scope: AuthScope) {
+  /** @param secrets gets to know all that is shown to the host */
+  constructor(dependencies: HostClientDependencies, scope: AuthScope, secrets: SecretWords) {
     this.#dependencies = dependencies;
     this.scope = scope;
+    this.#secrets = secrets;
+    for (const value of [...secretsOf(scope.login), ...Object.values(scope.host.headers)]) secrets.add(value);
   }
 
   /**
@@ -65,7 +71,7 @@ export class HostClient {
     const response = await this.#send(`${this.scope.host.baseUrl}/`, undefined, {}, signal);
     const challenge = response.header("www-authenticate");
     response.body.on("error", () => undefined).destroy();
-    if (response.status === 401) await auth.answer(this.scope, challenge, signal);
+    if (mayAnswer(response, this.scope.host.baseUrl)) await auth.answer(this.scope, challenge, signal);
   }
 
   /** Where a worker thread finds a blob, with the authorization known by now. */
@@ -95,7 +101,7 @@ export class HostClient {
     const { auth } = this.#dependencies;
     const headers = { accept: acceptedDocuments };
     let response = await this.#send(url, auth.known(this.scope), headers, signal);
-    for (let answers = 0; response.status === 401 && answers < 2; answers++) {
+    for (let answers = 0; mayAnswer(response, url) && answers < 2; answers++) {
       const challenge = response.header("www-authenticate");
       response.body.on("error", () => undefined).destroy();
       auth.forget(this.scope);
@@ -123,7 +129,9 @@ export class HostClient {
   }
 
   #privateHeaders(authorization: string | undefined): Readonly<Record<string, string>> {
-    return { ...this.scope.host.headers, ...(authorization !== undefined && { authorization }) };
+    if (authorization === undefined) return this.scope.host.headers;
+    this.#secrets.add(authorization);
+    return { ...this.scope.host.headers, authorization };
   }
 
   #url(path: string): string {
@@ -131,6 +139,16 @@ export class HostClient {
     const query = mirrorOf === undefined ? "" : `?ns=${encodeURIComponent(mirrorOf)}`;
     return `${baseUrl}/${this.scope.repository}/${path}${query}`;
   }
+}
+
+function secretsOf(login: Login): readonly string[] {
+  if (login.kind === "anonymous") return [];
+  return [login.kind === "password" ? basicValue(login) : login.token];
+}
+
+/** Whether an answer asks for authentication, and is the host's own: another that it led to must not ask in its name. */
+function mayAnswer(response: HttpResponse, asked: string): boolean {
+  return response.status === 401 && response.url.origin === new URL(asked).origin;
 }
 
 async function readDocument(response: HttpResponse, signal: AbortSignal): Promise<FetchedDocument> {

@@ -1,7 +1,6 @@
 import { AgentError } from "../common/errors.ts";
 import { type Digest, parseDigest } from "../common/ids.ts";
-
-const maxDepth = 64;
+import { faultOfShape } from "./json-shape.ts";
 
 /** A JSON object of unknown make, read field by field. Its keys are an attacker's; it is never spread or copied whole. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -9,13 +8,15 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 /**
  * Reads the bytes of a registry's document.
  * @param what names it in errors, such as `manifest "sha256:…"`
- * @throws AgentError FailedPrecondition for anything but one UTF-8 JSON object nested 64 deep at most
+ * @throws AgentError FailedPrecondition for anything but one UTF-8 JSON object nested 64 deep at most, and for an object
+ *   in it that names a field twice: of two readers each might take another
  */
 export function parseJsonDocument(bytes: Uint8Array, what: string): JsonObject {
   let value: unknown;
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    if (depthOf(bytes) > maxDepth) throw malformed(what, `nested deeper than ${maxDepth}`);
+    const fault = faultOfShape(text);
+    if (fault !== undefined) throw malformed(what, fault);
     value = JSON.parse(text);
   } catch (error) {
     if (error instanceof AgentError) throw error;
@@ -95,20 +96,4 @@ export function readDigest(value: unknown, what: string): Digest {
 
 export function malformed(what: string, why: string): AgentError {
   return new AgentError("FailedPrecondition", `Malformed ${what}: ${why}`);
-}
-
-/** Nesting of brackets outside of strings, counted without recursion. */
-function depthOf(bytes: Uint8Array): number {
-  const [quote, backslash, open, close] = [0x22, 0x5c, new Set([0x5b, 0x7b]), new Set([0x5d, 0x7d])];
-  let depth = 0;
-  let deepest = 0;
-  let inString = false;
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at] ?? 0;
-    if (inString && byte === backslash) at++;
-    else if (byte === quote) inString = !inString;
-    else if (!inString && open.has(byte)) deepest = Math.max(deepest, ++depth);
-    else if (!inString && close.has(byte)) depth--;
-  }
-  return deepest;
 }

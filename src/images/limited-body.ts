@@ -18,7 +18,7 @@ export async function readBody(
   let size = 0;
   try {
     if (encoding !== "identity") {
-      const message = `The ${what} of ${printableUrl(response.url)} has Content-Encoding ${JSON.stringify(encoding)}: must be identity`;
+      const message = `The ${what} of ${printableUrl(response.url)} has Content-Encoding ${JSON.stringify(encoding.slice(0, 100))}: must be identity`;
       throw new AgentError("DataLoss", message);
     }
     if (Number(response.header("content-length") ?? 0) > maxBytes) throw tooLong();

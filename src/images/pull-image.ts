@@ -71,11 +71,13 @@ async function pullUnderIntent(
   await using undo = new AsyncDisposableStack();
   let failure: unknown;
   let plan: PullPlan | undefined;
+  let hide = (text: string) => text;
   const broughtLayers = () => plan?.steps.some(({ chainId, present }) => !present && snapshots.has(chainId)) ?? false;
   undo.defer(() => ingests.fail(ingest, failure, broughtLayers()));
   try {
     failpoint("pull.intent");
     const client = await openClient();
+    hide = (text) => client.hide(text);
     const readContent = (digest: Digest) => content.read(digest);
     const fetched = await fetchImage({ client, reference, host, readContent, signal });
     failpoint("pull.resolved");
@@ -100,8 +102,8 @@ async function pullUnderIntent(
     ingests.forget(ingest);
     return record;
   } catch (error) {
-    failure = error;
-    throw error;
+    failure = withoutSecrets(error, hide);
+    throw failure;
   }
 }
 
@@ -125,7 +127,7 @@ async function bringLayers(
     const tellLayer = (phase: PullProgress["phase"], doneBytes: number, error?: string) =>
       tell({ reference, layer, phase, doneBytes, totalBytes, ...(error !== undefined && { error }) });
     parent = flights.ensure({ step, origin, parent, tell: tellLayer, signal: both }).catch((error) => {
-      if (!both.aborted) tellLayer("failed", 0, errorText(error));
+      if (!both.aborted) tellLayer("failed", 0, client.hide(errorText(error)));
       // The first failure is the reason; what fails because of it is not.
       stop.abort(error);
       throw error;
@@ -136,6 +138,15 @@ async function bringLayers(
   await Promise.allSettled(works);
   signal.throwIfAborted();
   stop.signal.throwIfAborted();
+}
+
+/** The error itself, or what may be shown of it when a registry's words in it hold a secret. */
+function withoutSecrets(error: unknown, hide: (text: string) => string): unknown {
+  const text = errorText(error);
+  const shown = hide(text);
+  if (shown === text) return error;
+  const primary = primaryError(error);
+  return new AgentError(primary instanceof AgentError ? primary.code : "Internal", shown);
 }
 
 function newRecord(reference: ImageReference, fetched: FetchedImage, plan: PullPlan, nowMs: number): ImageRecord {

@@ -4,13 +4,15 @@ import type { TransferLimits } from "./blob-source.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
 import { field, parseJsonDocument } from "./json-document.ts";
 import { readBody } from "./limited-body.ts";
-import { credentialsKey, type Login } from "./registry-credentials.ts";
+import { basicValue, credentialsKey, type Login } from "./registry-credentials.ts";
 import { registryError } from "./registry-error.ts";
 import type { RegistryHost } from "./registry-host.ts";
 import { type HttpRequest, sendRequest } from "./registry-http.ts";
 import { checkRealm, type TokenRealm } from "./token-realm.ts";
 
 const maxTokenResponseBytes = 64 * 1024;
+/** Longer ones would not pass the header limits of usual servers, ours included. */
+const maxTokenLength = 16 * 1024;
 const maxCachedTokens = 512;
 
 /** Whom to ask for what, and as whom. */
@@ -145,7 +147,7 @@ function readToken(bytes: Uint8Array, startedMs: number): Authorization {
     throw hasCode(error, "FailedPrecondition") ? unusable(error) : error;
   }
   const token = field(json, "token") ?? field(json, "access_token");
-  if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) throw unusable();
+  if (typeof token !== "string" || token.length > maxTokenLength || !/^[\x21-\x7e]+$/.test(token)) throw unusable();
   const seconds = field(json, "expires_in");
   const lifeMs = typeof seconds === "number" && seconds > 0 ? seconds * 1000 : 60_000;
   // Clamped: a token that never ends could outlive its user's rights, one that ends at once would be fetched for ever.
@@ -163,10 +165,6 @@ function basicHeader(scope: AuthScope, challenge: AuthChallenge | undefined): st
     throw refused(scope, "asks for a user name and password: none were given for it");
   if (scope.login.kind !== "password") throw refused(scope, "asks for a user name and password: a token was given");
   return basicValue(scope.login);
-}
-
-function basicValue(login: Login & { readonly kind: "password" }): string {
-  return `Basic ${Buffer.from(`${login.username}:${login.password}`).toString("base64")}`;
 }
 
 function refused(scope: AuthScope, why: string): AgentError {

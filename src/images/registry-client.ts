@@ -8,10 +8,21 @@ import type { Descriptor } from "./manifest.ts";
 import { type ImageReference, repositoryName } from "./reference.ts";
 import { chooseLogin, type RegistryCredentials } from "./registry-credentials.ts";
 import type { RegistryHost } from "./registry-host.ts";
+import { SecretWords } from "./secret-words.ts";
 
 export interface RegistryClientDependencies extends HostClientDependencies {
   /** The hosts of a registry, in order. */
   readonly hosts: (registry: string) => Promise<readonly RegistryHost[]>;
+}
+
+type DocumentCheck = (document: FetchedDocument) => void;
+
+interface WantedDocument {
+  /** Tag or digest. */
+  readonly name: string;
+  readonly digest: Digest | undefined;
+  readonly sizeBytes: number | undefined;
+  readonly check: DocumentCheck;
 }
 
 /** Reads one image's repository through its mirrors and server, as one user, for the time of one pull. */
@@ -19,6 +30,7 @@ export class RegistryClient {
   readonly #dependencies: RegistryClientDependencies;
   readonly #reference: ImageReference;
   readonly #hosts: readonly HostClient[];
+  readonly #secrets: SecretWords;
   /** The host that answered last is asked first: what it has resolved, it most likely has. */
   #preferred: HostClient | undefined;
   #renewal: Promise<void> | undefined;
@@ -27,10 +39,12 @@ export class RegistryClient {
     dependencies: RegistryClientDependencies,
     reference: ImageReference,
     hosts: readonly HostClient[],
+    secrets: SecretWords,
   ) {
     this.#dependencies = dependencies;
     this.#reference = reference;
     this.#hosts = hosts;
+    this.#secrets = secrets;
   }
 
   /** @throws AgentError FailedPrecondition for a malformed hosts.toml, InvalidArgument for malformed credentials */
@@ -40,27 +54,35 @@ export class RegistryClient {
     credentials: RegistryCredentials | undefined,
   ): Promise<RegistryClient> {
     const hosts = await dependencies.hosts(reference.registry);
+    const secrets = new SecretWords();
     const clients = hosts.map((host) => {
       const registry = host.mirrorOf === undefined ? reference.registry : undefined;
       const login = chooseLogin(credentials, new URL(host.baseUrl).host, registry);
-      return new HostClient(dependencies, { host, repository: reference.repository, login });
+      return new HostClient(dependencies, { host, repository: reference.repository, login }, secrets);
     });
-    return new RegistryClient(dependencies, reference, clients);
+    return new RegistryClient(dependencies, reference, clients, secrets);
+  }
+
+  /** A text for errors and events without what this client has shown to its hosts. */
+  hide(text: string): string {
+    return this.#secrets.hide(text);
   }
 
   /**
    * Fetches the document the reference names.
+   * @param check throws for a document that is none, such as a portal's page: the next host is asked then
    * @throws AgentError NotFound, Unauthenticated, PermissionDenied, RegistryUnavailable, or DataLoss when the bytes are not what
    *   the digest says
    */
-  resolve(signal: AbortSignal | undefined): Promise<FetchedDocument> {
+  resolve(signal: AbortSignal | undefined, check: DocumentCheck = () => undefined): Promise<FetchedDocument> {
     const { tag, digest } = this.#reference;
-    return this.#fetchDocument(digest ?? tag ?? "latest", digest, undefined, signal);
+    return this.#fetchDocument({ name: digest ?? tag ?? "latest", digest, sizeBytes: undefined, check }, signal);
   }
 
   /** Fetches a manifest that an index names. @throws as {@link resolve} */
   manifest(descriptor: Descriptor, signal: AbortSignal | undefined): Promise<FetchedDocument> {
-    return this.#fetchDocument(descriptor.digest, descriptor.digest, descriptor.sizeBytes, signal);
+    const { digest, sizeBytes } = descriptor;
+    return this.#fetchDocument({ name: digest, digest, sizeBytes, check: () => undefined }, signal);
   }
 
   /** Reads a small blob into memory and checks its digest. @throws as {@link resolve}; FailedPrecondition when it is too large */
@@ -69,18 +91,25 @@ export class RegistryClient {
       const message = `Blob "${descriptor.digest}" has ${descriptor.sizeBytes} bytes: at most ${maxBytes} are read of its kind`;
       throw new AgentError("FailedPrecondition", message);
     }
-    for (let renewals = 0; ; renewals++) {
+    let badHosts = 0;
+    for (let renewals = 0; ; ) {
+      const source = this.blobSource(descriptor);
+      const endpoints = source.endpoints.slice(badHosts);
       try {
         const parts: Uint8Array[] = [];
-        const source = this.blobSource(descriptor);
-        for await (const chunk of openBlob(source, this.#documentSignal(signal), this.#dependencies.pool))
+        const from = { ...source, endpoints };
+        for await (const chunk of openBlob(from, this.#documentSignal(signal), this.#dependencies.pool))
           parts.push(chunk);
         const bytes = Buffer.concat(parts);
         checkDigest(bytes, descriptor.digest, "Blob");
         return bytes;
       } catch (error) {
-        if (!hasCode(error, "Unauthenticated") || renewals > 0) throw this.#outcome(error, signal);
-        await this.renew(signal);
+        if (hasCode(error, "Unauthenticated") && renewals === 0) {
+          renewals++;
+          await this.renew(signal);
+        } else if (hasCode(error, "DataLoss") && endpoints.length > 1) {
+          badHosts++;
+        } else throw this.#outcome(error, signal);
       }
     }
   }
@@ -119,9 +148,7 @@ export class RegistryClient {
   }
 
   async #fetchDocument(
-    name: string,
-    digest: Digest | undefined,
-    sizeBytes: number | undefined,
+    { name, digest, sizeBytes, check }: WantedDocument,
     signal: AbortSignal | undefined,
   ): Promise<FetchedDocument> {
     const clients = this.#ordered(digest === undefined ? "resolve" : "pull");
@@ -136,6 +163,7 @@ export class RegistryClient {
           const message = `Manifest "${name}" has ${document.bytes.byteLength} bytes: its descriptor promises ${sizeBytes}`;
           throw new AgentError("DataLoss", message);
         }
+        check(document);
         this.#preferred = client;
         return { ...document, digest: digest ?? document.digest };
       } catch (error) {

@@ -59,6 +59,11 @@ export function chooseLogin(
   return anonymous;
 }
 
+/** The Authorization header of a name and password, RFC 7617. */
+export function basicValue({ username, password }: Login & { readonly kind: "password" }): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+}
+
 /** A name for equal credentials that does not tell them. */
 export function credentialsKey(credentials: RegistryCredentials | Login | undefined): string {
   const entries = Object.entries(credentials ?? {}).filter(([, value]) => value !== "" && value !== undefined);

@@ -14,7 +14,7 @@ export async function registryError(action: string, response: HttpResponse): Pro
 
 function codeOf(status: number): ErrorCode {
   if (status === 401) return "Unauthenticated";
-  if (status === 403) return "PermissionDenied";
+  if (status === 403 || status === 451) return "PermissionDenied";
   if (status === 404) return "NotFound";
   return "RegistryUnavailable";
 }

@@ -32,7 +32,7 @@ export interface HttpResponse {
   readonly url: URL;
   /** Whether another URL than the asked one answered. */
   readonly redirected: boolean;
-  /** First value of a header; the name is in lower case. */
+  /** A header's values, joined by commas when there are several (RFC 9110 section 5.3); the name is in lower case. */
   header(name: string): string | undefined;
 }
 
@@ -115,7 +115,7 @@ function toResponse(response: UndiciResponse, url: URL, redirected: boolean): Ht
     redirected,
     header: (name) => {
       const value = response.headers[name];
-      return Array.isArray(value) ? value[0] : value;
+      return Array.isArray(value) ? value.join(", ") : value;
     },
   };
 }
