@@ -78,7 +78,11 @@ export class RegistryDouble implements AsyncDisposable {
       socket.on("close", () => this.#sockets.delete(socket)).on("error", () => undefined);
       this.onConnection?.(socket);
     });
-    this.#server.on("tlsClientError", () => undefined).on("clientError", (_error, socket) => socket.destroy());
+    this.#server
+      .on("tlsClientError", () => undefined)
+      .on("clientError", (_error, socket) => {
+        if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
+      });
   }
 
   static async start(options: DoubleOptions): Promise<RegistryDouble> {

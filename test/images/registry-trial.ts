@@ -58,6 +58,8 @@ export interface RegistryCase {
   /** Servers that may see secrets besides the registry asked. */
   readonly trusted?: (scene: Scene) => readonly RegistryDouble[];
   readonly needsOutside?: boolean;
+  /** Whether it can't be made good: then another registry is pulled from afterwards. */
+  readonly staysBad?: boolean;
 }
 
 const limits: TransferLimits = {
@@ -173,8 +175,10 @@ export class RegistryTrial implements AsyncDisposable {
 
     registry.behave();
     for (const server of [scene.double, scene.other, scene.outside]) server?.behave();
-    this.#expectWhole(await this.#images.pull({ reference, ...(auth && { auth }) }));
-    await this.#expectUnharmed(reference);
+    const next = testCase.staysBad === true ? `${scene.double.host}/next:1` : reference;
+    if (testCase.staysBad === true) rmSync(join(this.#top, "certs.d"), { recursive: true });
+    this.#expectWhole(await this.#images.pull({ reference: next, ...(auth && { auth }) }));
+    await this.#expectUnharmed(next);
   }
 
   #reference(registry: RegistryDouble, { by = "tag", name }: RegistryCase): string {
