@@ -1,5 +1,8 @@
-import { spawn } from "node:child_process";
+import { closeSync, writeSync } from "node:fs";
+import { Socket } from "node:net";
+import { constants as os } from "node:os";
 import { AgentError } from "../common/errors.ts";
+import { makePipe, memoryFile, type ProcessEnd, type SpawnedProcess, spawnProcess } from "../system/spawn-process.ts";
 
 export interface ProgramCall {
   /** A path, or a name looked up in PATH. */
@@ -22,40 +25,49 @@ const mostOutputBytes = 1 << 20;
  * @throws AgentError FailedPrecondition when it can't be run, DeadlineExceeded, Unavailable with its standard error
  */
 export async function runProgram(what: string, call: ProgramCall): Promise<Buffer> {
-  const child = spawn(call.program, call.args, {
-    cwd: call.cwd,
-    env: { PATH: process.env["PATH"] ?? usualPath, ...call.env },
-    detached: true,
-    stdio: ["pipe", "pipe", "pipe"],
-  });
-  const output = collect(child.stdout);
-  const errors = collect(child.stderr);
-  const { promise, resolve, reject } = Promise.withResolvers<number | string>();
-  child.once("error", reject);
-  // "close" would wait for output that a daemon it started keeps open.
-  child.once("exit", (code, signal) => resolve(code ?? signal ?? "unknown"));
-  // It may end without reading; its exit tells why.
-  child.stdin.on("error", () => undefined);
-  child.stdin.end(call.input);
+  const program = start(what, call);
   let expired = false;
   const timer = setTimeout(() => {
     expired = true;
-    if (child.pid !== undefined) killGroup(child.pid);
+    killGroup(program.pid);
   }, call.timeoutMs);
-  let status: number | string;
-  try {
-    status = await promise;
-  } catch (cause) {
-    throw new AgentError("FailedPrecondition", `${what} can't be run: it must be an installed program`, { cause });
-  } finally {
-    clearTimeout(timer);
-  }
-  const [text, errorText] = await Promise.all([output.end(), errors.end()]);
+  // The end of its output would not do: a daemon it started may keep that open.
+  const end = await program.ended;
+  clearTimeout(timer);
+  const [text, errorText] = await Promise.all([program.output.end(), program.errors.end()]);
   if (expired) {
     throw new AgentError("DeadlineExceeded", `${what} did not end within ${call.timeoutMs} ms: ${tail(errorText)}`);
   }
-  if (status !== 0) throw new AgentError("Unavailable", `${what} failed with ${status}: ${tail(errorText)}`);
-  return text;
+  if ("code" in end && end.code === 0) return text;
+  throw new AgentError("Unavailable", `${what} failed with ${endName(end)}: ${tail(errorText)}`);
+}
+
+interface Started extends SpawnedProcess {
+  readonly output: Collected;
+  readonly errors: Collected;
+}
+
+function start(what: string, { program, args, cwd, env, input }: ProgramCall): Started {
+  using ours = new DisposableStack();
+  const [output, errors] = [makePipe(), makePipe()];
+  for (const fd of [output.write, errors.write]) ours.defer(() => closeSync(fd));
+  const collected = { output: collect(output.read), errors: collect(errors.read) };
+  // A file, so that neither side can block the other while it reads or writes.
+  const inputFile = memoryFile();
+  ours.defer(() => closeSync(inputFile));
+  if (input.length > 0) writeSync(inputFile, input, 0, input.length, 0);
+  const path = process.env["PATH"] ?? usualPath;
+  try {
+    const stdio = [inputFile, output.write, errors.write] as const;
+    return { ...spawnProcess({ program, args, cwd, env: { PATH: path, ...env }, stdio }), ...collected };
+  } catch (cause) {
+    throw new AgentError("FailedPrecondition", `${what} can't be run: it must be an installed program`, { cause });
+  }
+}
+
+function endName(end: ProcessEnd): string {
+  if ("code" in end) return String(end.code);
+  return Object.entries(os.signals).find(([, number]) => number === end.signal)?.[0] ?? `signal ${end.signal}`;
 }
 
 interface Collected {
@@ -63,7 +75,8 @@ interface Collected {
   end(): Promise<Buffer>;
 }
 
-function collect(stream: NodeJS.ReadableStream): Collected {
+function collect(fd: number): Collected {
+  const stream = new Socket({ fd, readable: true, writable: false });
   const chunks: Buffer[] = [];
   let bytes = 0;
   const { promise: ended, resolve } = Promise.withResolvers<void>();
@@ -79,7 +92,7 @@ function collect(stream: NodeJS.ReadableStream): Collected {
       const timer = setTimeout(resolve, 500);
       await ended;
       clearTimeout(timer);
-      if ("destroy" in stream && typeof stream.destroy === "function") stream.destroy();
+      stream.destroy();
       return Buffer.concat(chunks).subarray(0, mostOutputBytes);
     },
   };
