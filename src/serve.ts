@@ -23,8 +23,10 @@ import { ShimLauncher } from "./runtime/shim-launcher.ts";
 import { ContainerTasks } from "./sandbox/container-tasks.ts";
 import { CreationClock } from "./sandbox/creation-clock.ts";
 import type { SandboxDeps } from "./sandbox/deps.ts";
+import { EventFanOut } from "./sandbox/event-fan-out.ts";
 import { type HostLayout, shimNamespace } from "./sandbox/host-paths.ts";
 import { PodShims } from "./sandbox/pod-shims.ts";
+import { publishChanges } from "./sandbox/publish-changes.ts";
 import { openStores } from "./sandbox/record-stores.ts";
 import { recover } from "./sandbox/recover.ts";
 import { releaseHost } from "./sandbox/release-host.ts";
@@ -54,6 +56,8 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   const deps = await openSandboxDeps(config, database, images, log, parts);
   const sandboxes = new SandboxService(deps);
   deps.shims.onLost((id) => void sandboxes.shimLost(id));
+  const events = parts.use(new EventFanOut(new CreationClock(0)));
+  publishChanges(deps, events);
 
   await images.recover(new Map(deps.containers.list().map(({ id, topChainId }) => [id, topChainId])));
   await deps.network.start(new Set(deps.sandboxes.list().map(({ id }) => id)));
@@ -61,7 +65,7 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   await recover(deps);
 
   const { instance, root, state, profile } = config;
-  const server = createServer({ profile, version, shownConfig: shownConfig(config), sandboxes, images, log });
+  const server = createServer({ profile, version, shownConfig: shownConfig(config), sandboxes, images, events, log });
   const admin = parts.use(
     adminService({
       about: { instance, version, profile, root, state },
@@ -78,6 +82,7 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   log.info({ instance }, "agent stops");
   // Watches have no end of their own, and the server would wait for them.
   admin[Symbol.dispose]();
+  events[Symbol.dispose]();
   await server.close(closeGraceMs);
   await deps.tasks.close();
   releaseHost(deps);

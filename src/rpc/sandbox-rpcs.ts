@@ -3,17 +3,19 @@ import type { SandboxService } from "../sandbox/sandbox-service.ts";
 import { batches } from "./batches.ts";
 import { decodeSandboxFilter } from "./decode-filters.ts";
 import { decodeSandbox } from "./decode-sandbox.ts";
+import { encodeContainerStatus } from "./encode-container.ts";
 import { encodeSandbox, encodeSandboxStatus } from "./encode-sandbox.ts";
 import { missing } from "./field-error.ts";
 import type { Profile } from "./profile-policy.ts";
 import type { Rpcs } from "./serve.ts";
+import { encodeTimestamp } from "./timestamps.ts";
 import { verboseInfo } from "./verbose-info.ts";
 
 export interface SandboxRpcDeps {
   readonly profile: Profile;
   readonly sandboxes: Pick<
     SandboxService,
-    "runSandbox" | "stopSandbox" | "removeSandbox" | "getSandbox" | "listSandboxes" | "describeSandbox"
+    "runSandbox" | "stopSandbox" | "removeSandbox" | "getSandbox" | "listSandboxes" | "describeSandbox" | "containersOf"
   >;
 }
 
@@ -38,6 +40,9 @@ export function sandboxRpcs({ profile, sandboxes }: SandboxRpcDeps) {
       const record = sandboxes.getSandbox(pod_sandbox_id);
       return {
         status: encodeSandboxStatus(record),
+        // Kubelet takes whichever is newer, this or the last event of the pod: with a time it needs all containers too.
+        containers_statuses: sandboxes.containersOf(record).map(encodeContainerStatus),
+        timestamp: encodeTimestamp(Date.now()),
         ...(verbose ? verboseInfo(await sandboxes.describeSandbox(record)) : {}),
       };
     },

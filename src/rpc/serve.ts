@@ -7,7 +7,7 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { status as Code } from "@grpc/grpc-js";
+import { status as Code, Metadata } from "@grpc/grpc-js";
 import { AgentError, errorText } from "../common/errors.ts";
 import type { Log } from "../common/log.ts";
 import { type CallContext, callContext } from "./call-context.ts";
@@ -74,6 +74,8 @@ function streamHandler(rpc: string, answers: StreamRpc, log: Log): handleServerS
   return async (call: ServerWritableStream<unknown, unknown>) => {
     const startedAt = performance.now();
     const context = callContext(call);
+    // Tells a client that waits for what may come much later that its call has arrived.
+    call.sendMetadata(new Metadata());
     try {
       for await (const answer of answers(call.request, context)) {
         context.signal.throwIfAborted();

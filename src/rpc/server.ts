@@ -8,6 +8,7 @@ import type { ProtoGrpcType } from "../generated/api.ts";
 import type { ImageServiceHandlers } from "../generated/runtime/v1/ImageService.ts";
 import type { RuntimeServiceHandlers } from "../generated/runtime/v1/RuntimeService.ts";
 import { type ContainerRpcDeps, containerRpcs } from "./container-rpcs.ts";
+import { type EventRpcDeps, eventRpcs } from "./event-rpcs.ts";
 import { type ExecRpcDeps, execRpcs } from "./exec-rpcs.ts";
 import { type ImageRpcDeps, imageRpcs } from "./image-rpcs.ts";
 import { type InfoRpcDeps, infoRpcs } from "./info-rpcs.ts";
@@ -19,6 +20,7 @@ import { claimSocket, planSocket, publishSocket } from "./unix-listener.ts";
 export type RpcDeps = SandboxRpcDeps &
   ContainerRpcDeps &
   ExecRpcDeps &
+  EventRpcDeps &
   ImageRpcDeps &
   InfoRpcDeps & { readonly log: Log };
 
@@ -66,7 +68,7 @@ export function createServer(deps: RpcDeps): RpcServer {
     runtime.v1.RuntimeService.service,
     serve<RuntimeServiceHandlers>(
       runtime.v1.RuntimeService.service,
-      { ...infoRpcs(deps), ...sandboxRpcs(deps), ...containerRpcs(deps), ...execRpcs(deps) },
+      { ...infoRpcs(deps), ...sandboxRpcs(deps), ...containerRpcs(deps), ...execRpcs(deps), ...eventRpcs(deps) },
       deps.log,
     ),
   );

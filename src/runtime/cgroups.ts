@@ -29,7 +29,7 @@ export class Cgroups {
     return listCgroupPids(this.layout, path);
   }
 
-  /** How often the kernel killed a process of the group for want of memory. Read it before the runtime deletes the group. */
+  /** How many processes in a group and below it the kernel killed for want of memory. Read it before the runtime deletes it. */
   oomKills(path: string): number {
     return readOomKills(this.layout, path);
   }

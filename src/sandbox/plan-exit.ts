@@ -27,8 +27,29 @@ export function startFailed(nowMs: number, message: string): ExitedState {
   return { kind: "exited", startedAtMs: 0, finishedAtMs: nowMs, exitCode: 128, reason: "StartError", message };
 }
 
+/** What the host shows of a container whose end nobody saw, before anything of it is cleaned up. */
+export interface LossFacts {
+  readonly startedAtMs: number;
+  readonly nowMs: number;
+  /** Processes of it that the kernel killed for want of memory. */
+  readonly oomKills: number;
+  /** Whether processes of it still run. */
+  readonly alive: boolean;
+  /** Why nobody saw it, for people. */
+  readonly message: string;
+}
+
+/**
+ * The end of a container that nobody saw. With no process left and one killed for want of memory, that was its end; 137 is
+ * what the runtime would have reported.
+ */
+export function planLoss({ startedAtMs, nowMs, oomKills, alive, message }: LossFacts): ExitedState {
+  const unknown = exitUnknown(startedAtMs, nowMs, message);
+  return oomKills > 0 && !alive ? { ...unknown, exitCode: 137, reason: "OOMKilled" } : unknown;
+}
+
 /** A container whose end nobody saw; 255 as containerd reports it. */
-export function exitUnknown(startedAtMs: number, nowMs: number, message: string): ExitedState {
+function exitUnknown(startedAtMs: number, nowMs: number, message: string): ExitedState {
   return {
     kind: "exited",
     startedAtMs,

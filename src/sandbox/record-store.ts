@@ -3,6 +3,9 @@ import type { Log } from "../common/log.ts";
 import { resolveTruncatedId } from "../common/truncated-id.ts";
 import type { RecordTable } from "../state/record-table.ts";
 
+/** Told of one change that is durable already; undefined: there was, or is, no record. It must not throw. */
+export type RecordListener<Stored> = (before: Stored | undefined, after: Stored | undefined) => void;
+
 /**
  * Records of one kind: durable in their table, mirrored in memory so that lists and look-ups never touch a disk or a
  * shim. A put returns after the record is durable.
@@ -13,6 +16,7 @@ export class RecordStore<Id extends string, Stored extends { readonly id: Id }> 
   readonly #records = new Map<Id, Stored>();
   /** Ids of rows that don't decode: they aren't served, but what they own is not an orphan. */
   readonly #unreadable = new Set<string>();
+  #onChange: RecordListener<Stored> = () => undefined;
 
   /** @param kind what an error calls it, such as "container" */
   constructor(kind: string, table: RecordTable<Stored>, log: Log) {
@@ -48,14 +52,23 @@ export class RecordStore<Id extends string, Stored extends { readonly id: Id }> 
     return [...this.#records.values()];
   }
 
+  /** Sets the one listener that hears of every change before the `put` or `delete` that made it returns. */
+  onChange(listener: RecordListener<Stored>): void {
+    this.#onChange = listener;
+  }
+
   put(record: Stored): Stored {
+    const before = this.#records.get(record.id);
     this.#table.put(record.id, record);
     this.#records.set(record.id, record);
+    this.#onChange(before, record);
     return record;
   }
 
   delete(id: Id): void {
+    const before = this.#records.get(id);
     this.#table.delete(id);
     this.#records.delete(id);
+    this.#onChange(before, undefined);
   }
 }

@@ -8,8 +8,8 @@ import type { Shim } from "../runtime/shim.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { deleteTask } from "./delete-task.ts";
 import { containersOf, type SandboxDeps } from "./deps.ts";
+import { endLost } from "./end-lost.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
-import { exitUnknown } from "./plan-exit.ts";
 import { type ObservedTask, planContainerRepair, planSandboxRepair, type SandboxRepair } from "./plan-recovery.ts";
 import { removeContainer } from "./remove-container.ts";
 import { removeOrphans } from "./remove-orphans.ts";
@@ -92,7 +92,7 @@ async function recoverContainer(
       if (shim !== undefined) await deleteTask(shim, record.id);
       return;
     case "lost":
-      return await endLost(deps, record, repair.message);
+      return await endLost(deps, record, deps.sandboxes.get(record.sandboxId), repair.message);
     default:
       repair satisfies never;
   }
@@ -130,16 +130,6 @@ async function adoptTask(deps: SandboxDeps, record: ContainerRecord, shim: Shim)
     deps.containers.put({ ...record, state: { kind: "running", startedAtMs: Date.now(), pid } });
   }
   deps.tasks.add(record.id, { io, exited: watchExit(deps, record.id, shim, exit), stopSignalSent: false });
-}
-
-async function endLost(deps: SandboxDeps, record: ContainerRecord, message: string): Promise<void> {
-  const sandbox = deps.sandboxes.get(record.sandboxId);
-  // Of another boot there is nothing to end; otherwise a process may have outlived its shim.
-  if (sandbox.bootId === deps.bootId && record.state.kind !== "created") {
-    await deps.shims.cleanUpContainer(sandbox, record.id, containerPaths(deps.layout, record.id, "").bundle);
-  }
-  const startedAtMs = record.state.kind === "running" ? record.state.startedAtMs : 0;
-  deps.containers.put({ ...record, state: exitUnknown(startedAtMs, Date.now(), message) });
 }
 
 /** Containers whose sandbox has no record: left by a removal that was cut between the two. */

@@ -11,6 +11,7 @@ import { describeContainer, describeSandbox } from "./describe.ts";
 import { execInContainer } from "./exec-in-container.ts";
 import { containerNameKey, joinExistingContainer, planContainer } from "./plan-container.ts";
 import { joinExistingSandbox, planSandbox, sandboxNameKey } from "./plan-sandbox.ts";
+import { shownContainers } from "./publish-changes.ts";
 import { type ContainerFilter, matchesContainer, matchesSandbox, type SandboxFilter } from "./record-filter.ts";
 import { removeContainer } from "./remove-container.ts";
 import { removeSandbox } from "./remove-sandbox.ts";
@@ -94,6 +95,11 @@ export class SandboxService {
   listSandboxes(filter: SandboxFilter): readonly SandboxRecord[] {
     const { sandboxes } = this.#deps;
     return narrow(sandboxes, filter.id).filter((record) => matchesSandbox(record, filter));
+  }
+
+  /** The containers of a sandbox that callers see. */
+  containersOf(record: SandboxRecord): readonly ContainerRecord[] {
+    return shownContainers(this.#deps.containers, record.id);
   }
 
   /** @throws AgentError NotFound, FailedPrecondition, AlreadyExists, InvalidArgument; nothing is left behind then */

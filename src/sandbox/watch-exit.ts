@@ -4,8 +4,9 @@ import type { ContainerId } from "../common/ids.ts";
 import type { ProcessExit, Shim } from "../runtime/shim.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { SandboxDeps } from "./deps.ts";
+import { endLost } from "./end-lost.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
-import { exitUnknown, planExit } from "./plan-exit.ts";
+import { planExit } from "./plan-exit.ts";
 
 /** How long an ended container's last output may take to reach its log before the exit is shown all the same. */
 const drainTimeoutMs = 2_000;
@@ -58,25 +59,11 @@ async function recordLoss(deps: SandboxDeps, id: ContainerId, error: unknown): P
   const sandbox = record && deps.sandboxes.find(record.sandboxId);
   if (record === undefined || sandbox === undefined) return;
   deps.log.warn({ containerId: id, error }, "the pod's shim was lost; ending its container");
-  try {
-    await deps.shims.cleanUpContainer(sandbox, id, containerBundle(deps, record));
-  } catch (cleanUpError) {
-    deps.log.error({ containerId: id, error: cleanUpError }, "container of a lost shim can't be ended");
-  }
-  const state = exitUnknown(startTime(record), Date.now(), "The pod's shim ended before the container did");
-  deps.containers.put({ ...record, state });
-}
-
-function startTime(record: ContainerRecord): number {
-  return record.state.kind === "running" ? record.state.startedAtMs : 0;
+  await endLost(deps, record, sandbox, "The pod's shim ended before the container did");
 }
 
 function cgroupOf(deps: SandboxDeps, record: ContainerRecord): string {
   const parent = deps.sandboxes.find(record.sandboxId)?.spec.cgroupParent ?? "";
   const pod = sandboxPaths(deps.layout, record.sandboxId, parent);
   return containerPaths(deps.layout, record.id, pod.cgroup).cgroup;
-}
-
-function containerBundle(deps: SandboxDeps, record: ContainerRecord): string {
-  return containerPaths(deps.layout, record.id, "").bundle;
 }

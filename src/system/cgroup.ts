@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { errnoOf, SystemError } from "../common/errors.ts";
 
 /**
@@ -91,15 +91,35 @@ export function createCgroup(layout: CgroupLayout, path: string): void {
 }
 
 /**
- * How many processes of the group the kernel has killed for want of memory; 0 when the group has gone.
- * v1: `oom_kill 2` in memory.oom_control; v2: the same line in memory.events.
+ * How many processes of the group, and of groups below it, the kernel has killed for want of memory; 0 when the group has
+ * gone. Whose limit it was, the group's or one further up, makes no difference: the victim's own group counts it.
+ * v2: `oom_kill 2` in memory.events, which counts groups below too. v1: the same line in memory.oom_control, which does not.
  */
 export function readOomKills(layout: CgroupLayout, path: string): number {
   const clean = checkedPath(path);
-  const tree = layout.kind === "v2" ? layout.trees[0] : layout.treeOf.get("memory");
-  const file = layout.kind === "v2" ? "memory.events" : "memory.oom_control";
-  const text = tree === undefined ? undefined : readIfThere(`${tree}${clean}/${file}`);
-  return Number(/^oom_kill (\d+)$/m.exec(text ?? "")?.[1] ?? 0);
+  if (layout.kind === "v2") return readCount(`${layout.trees[0]}${clean}/memory.events`);
+  const tree = layout.treeOf.get("memory");
+  return tree === undefined ? 0 : countKillsBelow(`${tree}${clean}`);
+}
+
+function countKillsBelow(directory: string): number {
+  const own = readCount(`${directory}/memory.oom_control`);
+  return childGroups(directory).reduce((sum, name) => sum + countKillsBelow(`${directory}/${name}`), own);
+}
+
+function readCount(file: string): number {
+  return Number(/^oom_kill (\d+)$/m.exec(readIfThere(file) ?? "")?.[1] ?? 0);
+}
+
+/** Names of the groups right below a group's directory; none when it has gone. */
+export function childGroups(directory: string): readonly string[] {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    if (["ENOENT", "ENODEV"].includes(errnoOf(error) ?? "")) return [];
+    throw failed("list", directory, error);
+  }
 }
 
 /** A file's text, or undefined when it or its group has gone. */

@@ -154,7 +154,11 @@ describe("sandbox RPCs", () => {
 
   test("PodSandboxStatus gives facts only when asked for", async () => {
     await using agent = await startServer({
-      sandboxes: { getSandbox: () => sandbox, describeSandbox: async () => ({ netNsPath: "/run/netns/x" }) },
+      sandboxes: {
+        getSandbox: () => sandbox,
+        containersOf: () => [],
+        describeSandbox: async () => ({ netNsPath: "/run/netns/x" }),
+      },
     });
     const plain = await ask((done) => agent.runtime.PodSandboxStatus({ pod_sandbox_id: "a" }, done));
     const verbose = await ask((done) => agent.runtime.PodSandboxStatus({ pod_sandbox_id: "a", verbose: true }, done));

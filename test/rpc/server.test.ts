@@ -267,7 +267,7 @@ describe("errors", () => {
 });
 
 describe("RPCs that are not built", () => {
-  test.each(["Exec", "Attach", "PortForward", "ContainerStats", "ListContainerStats", "CheckpointPod"] as const)(
+  test.each(["Exec", "Attach", "PortForward", "CheckpointPod", "RestorePod"] as const)(
     "%s answers Unimplemented by name",
     async (name) => {
       await using agent = await startServer();
@@ -275,14 +275,6 @@ describe("RPCs that are not built", () => {
       expect(error).toMatchObject({ code: status.UNIMPLEMENTED, details: `${name} is not implemented yet` });
     },
   );
-
-  test("GetContainerEvents answers Unimplemented", async () => {
-    await using agent = await startServer();
-    const stream = agent.runtime.GetContainerEvents({});
-    stream.resume();
-    const [error] = await once(stream, "error");
-    expect(error).toMatchObject({ code: status.UNIMPLEMENTED });
-  });
 });
 
 describe("health", () => {

@@ -1,5 +1,5 @@
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
-import { loadSync } from "@grpc/proto-loader";
+import { loadSync, type MethodDefinition } from "@grpc/proto-loader";
 import { protoPath as healthProto } from "grpc-health-check";
 import { loadDefinition } from "../../src/common/load-proto.ts";
 import type { ImageServiceDefinition } from "../../src/generated/runtime/v1/ImageService.ts";
@@ -42,10 +42,26 @@ export class CriClient implements Disposable {
     request: RequestOf<Methods[Name]>,
     options: CallOptions = {},
   ): Promise<ResponseOf<Methods[Name]>> {
-    const service = ["runtime.v1.RuntimeService", "runtime.v1.ImageService"].find(
-      (full) => name in (definition[full] ?? {}),
-    );
-    return this.#unary(service ?? "", String(name), request as object, options) as Promise<ResponseOf<Methods[Name]>>;
+    const service = this.#serviceOf(String(name));
+    return this.#unary(service, String(name), request as object, options) as Promise<ResponseOf<Methods[Name]>>;
+  }
+
+  /**
+   * Opens a stream and waits until the server has taken the call up. Leaving the iteration ends the call.
+   * @throws ServiceError, from the call or from the iteration
+   */
+  async stream<Name extends keyof Methods>(
+    name: Name,
+    request: RequestOf<Methods[Name]>,
+  ): Promise<AsyncIterableIterator<ResponseOf<Methods[Name]>>> {
+    const method = this.#method(this.#serviceOf(String(name)), String(name));
+    const { path, requestSerialize, responseDeserialize } = method;
+    const call = this.#client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request as object);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    call.once("metadata", () => resolve());
+    call.once("error", reject);
+    await promise;
+    return call[Symbol.asyncIterator]() as AsyncIterableIterator<ResponseOf<Methods[Name]>>;
   }
 
   /** What grpc.health.v1 says of the whole server: "SERVING", "NOT_SERVING" or "UNKNOWN". */
@@ -60,10 +76,20 @@ export class CriClient implements Disposable {
     this.#client.close();
   }
 
-  #unary(service: string, name: string, request: object, options: CallOptions): Promise<unknown> {
+  #serviceOf(name: string): string {
+    const services = ["runtime.v1.RuntimeService", "runtime.v1.ImageService"];
+    return services.find((full) => name in (definition[full] ?? {})) ?? "";
+  }
+
+  #method(service: string, name: string): MethodDefinition<object, object> {
     const methods = definition[service];
     const method = methods !== undefined && !("format" in methods) ? methods[name] : undefined;
     if (method === undefined) throw new Error(`No method ${service}/${name}`);
+    return method;
+  }
+
+  #unary(service: string, name: string, request: object, options: CallOptions): Promise<unknown> {
+    const method = this.#method(service, name);
     const deadline = Date.now() + (options.timeoutMs ?? 60_000);
     return new Promise((resolve, reject) => {
       const call = this.#client.makeUnaryRequest(

@@ -1,0 +1,48 @@
+import type { ContainerRecord } from "./container-record.ts";
+import type { SandboxDeps } from "./deps.ts";
+import { containerPaths, sandboxPaths } from "./host-paths.ts";
+import { planLoss } from "./plan-exit.ts";
+import type { SandboxRecord } from "./sandbox-record.ts";
+
+/**
+ * Ends and records a container whose shim can't tell any more how it ended: the shim's own clean-up ends what still runs.
+ * How it looked before that is read first, for the clean-up takes its cgroup along.
+ * @param message why nobody saw its end, for people
+ */
+export async function endLost(
+  deps: SandboxDeps,
+  record: ContainerRecord,
+  sandbox: SandboxRecord,
+  message: string,
+): Promise<void> {
+  const pod = sandboxPaths(deps.layout, sandbox.id, sandbox.spec.cgroupParent);
+  const { cgroup, bundle } = containerPaths(deps.layout, record.id, pod.cgroup);
+  const state = planLoss({
+    startedAtMs: record.state.kind === "running" ? record.state.startedAtMs : 0,
+    nowMs: Date.now(),
+    oomKills: deps.cgroups.oomKills(cgroup),
+    alive: deps.cgroups.pids(cgroup).length > 0,
+    message,
+  });
+  // Of another boot there is nothing to end, nor of what was never started; otherwise a process may outlive its shim.
+  if (sandbox.bootId === deps.bootId && record.state.kind !== "created") {
+    await cleanUp(deps, record, sandbox, bundle);
+  }
+  deps.containers.put({ ...record, state });
+}
+
+async function cleanUp(
+  deps: SandboxDeps,
+  record: ContainerRecord,
+  sandbox: SandboxRecord,
+  bundle: string,
+): Promise<void> {
+  try {
+    await deps.shims.cleanUpContainer(sandbox, record.id, bundle);
+  } catch (error) {
+    deps.log.error(
+      { containerId: record.id, error },
+      "container of a lost shim can't be ended; its removal will try again",
+    );
+  }
+}
