@@ -4,9 +4,10 @@ import type { SandboxService } from "../sandbox/sandbox-service.ts";
 import { batches } from "./batches.ts";
 import { decodeContainer } from "./decode-container.ts";
 import { decodeContainerFilter } from "./decode-filters.ts";
+import { decodeResources } from "./decode-resources.ts";
 import { encodeContainer, encodeContainerStatus } from "./encode-container.ts";
 import { decodeTimeout } from "./field-checks.ts";
-import { missing } from "./field-error.ts";
+import { invalid, missing } from "./field-error.ts";
 import type { Profile } from "./profile-policy.ts";
 import type { Rpcs } from "./serve.ts";
 import { verboseInfo } from "./verbose-info.ts";
@@ -24,6 +25,7 @@ export interface ContainerRpcDeps {
     | "listContainers"
     | "describeContainer"
     | "reopenLog"
+    | "updateContainer"
   >;
 }
 
@@ -67,6 +69,12 @@ export function containerRpcs({ profile, sandboxes }: ContainerRpcDeps) {
     *StreamContainers({ filter }) {
       for (const batch of batches(list(filter))) yield { containers: batch.map(encodeContainer) };
     },
+    UpdateContainerResources: async ({ container_id, linux, windows }, { signal }) => {
+      if (container_id === "") throw missing("container_id");
+      if (windows !== null) throw invalid("windows", "{…}", "must be absent: this node runs Linux");
+      await sandboxes.updateContainer(container_id, decodeResources("linux", linux), signal);
+      return {};
+    },
     ReopenContainerLog: async ({ container_id }) => {
       if (container_id === "") throw missing("container_id");
       await sandboxes.reopenLog(container_id);
@@ -82,5 +90,6 @@ export function containerRpcs({ profile, sandboxes }: ContainerRpcDeps) {
     | "ListContainers"
     | "StreamContainers"
     | "ReopenContainerLog"
+    | "UpdateContainerResources"
   >;
 }

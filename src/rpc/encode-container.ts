@@ -4,7 +4,7 @@ import type { ContainerStatus } from "../generated/runtime/v1/ContainerStatus.ts
 import type { ImageSpec } from "../generated/runtime/v1/ImageSpec.ts";
 import type { LinuxContainerResources } from "../generated/runtime/v1/LinuxContainerResources.ts";
 import type { Mount } from "../generated/runtime/v1/Mount.ts";
-import type { ContainerRecord } from "../sandbox/container-record.ts";
+import { type ContainerRecord, resourcesInForce } from "../sandbox/container-record.ts";
 import type { ContainerSpec } from "../sandbox/container-spec.ts";
 import { shownContainerState } from "../sandbox/record-filter.ts";
 import { encodeSignal } from "./signals.ts";
@@ -35,7 +35,7 @@ export function encodeContainerStatus(record: ContainerRecord): ContainerStatus 
     ...encodeLife(record),
     mounts: settings.mounts.map(encodeMount),
     log_path: record.logPath,
-    resources: { linux: encodeResources(settings.resources) },
+    resources: { linux: encodeResources(resourcesInForce(record)) },
     user: { linux: { uid, gid, supplemental_groups: [...supplementalGroups] } },
     stop_signal: encodeSignal(record.stopSignal),
   };

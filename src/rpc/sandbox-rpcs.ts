@@ -2,6 +2,7 @@ import type { RuntimeServiceHandlers } from "../generated/runtime/v1/RuntimeServ
 import type { SandboxService } from "../sandbox/sandbox-service.ts";
 import { batches } from "./batches.ts";
 import { decodeSandboxFilter } from "./decode-filters.ts";
+import { decodeResources } from "./decode-resources.ts";
 import { decodeSandbox } from "./decode-sandbox.ts";
 import { encodeContainerStatus } from "./encode-container.ts";
 import { encodeSandbox, encodeSandboxStatus } from "./encode-sandbox.ts";
@@ -15,7 +16,14 @@ export interface SandboxRpcDeps {
   readonly profile: Profile;
   readonly sandboxes: Pick<
     SandboxService,
-    "runSandbox" | "stopSandbox" | "removeSandbox" | "getSandbox" | "listSandboxes" | "describeSandbox" | "containersOf"
+    | "runSandbox"
+    | "stopSandbox"
+    | "removeSandbox"
+    | "getSandbox"
+    | "listSandboxes"
+    | "describeSandbox"
+    | "containersOf"
+    | "updateSandboxResources"
   >;
 }
 
@@ -46,6 +54,14 @@ export function sandboxRpcs({ profile, sandboxes }: SandboxRpcDeps) {
         ...(verbose ? verboseInfo(await sandboxes.describeSandbox(record)) : {}),
       };
     },
+    UpdatePodSandboxResources: async ({ pod_sandbox_id, overhead, resources }) => {
+      if (pod_sandbox_id === "") throw missing("pod_sandbox_id");
+      await sandboxes.updateSandboxResources(pod_sandbox_id, {
+        overhead: overhead === null ? undefined : decodeResources("overhead", overhead),
+        resources: resources === null ? undefined : decodeResources("resources", resources),
+      });
+      return {};
+    },
     ListPodSandbox: ({ filter }) => ({
       items: sandboxes.listSandboxes(decodeSandboxFilter(filter)).map(encodeSandbox),
     }),
@@ -61,5 +77,6 @@ export function sandboxRpcs({ profile, sandboxes }: SandboxRpcDeps) {
     | "PodSandboxStatus"
     | "ListPodSandbox"
     | "StreamPodSandboxes"
+    | "UpdatePodSandboxResources"
   >;
 }

@@ -1,9 +1,10 @@
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError } from "../common/errors.ts";
+import { writeFileDurably } from "../system/files.ts";
 import { unmount } from "../system/mount.ts";
 import { listMounts } from "../system/mountinfo.ts";
-import { renderOciSpec } from "./oci-spec.ts";
+import { type OciResources, type OciSpec, parseOciSpec, renderOciSpec } from "./oci-spec.ts";
 
 /**
  * Makes the bundle directory a runtime reads: only root may enter, for config.json holds the environment's secrets.
@@ -27,6 +28,21 @@ export function writeBundle(bundle: string, spec: object): void {
     writeFileSync(join(bundle, "config.json"), renderOciSpec(spec), { mode: 0o600 });
   } catch (cause) {
     throw new AgentError("SystemFailure", `Can't write "${join(bundle, "config.json")}"`, { cause });
+  }
+}
+
+/** Replaces the limits in a bundle's config.json, device rules aside, as one step. @throws AgentError SystemFailure */
+export function writeBundleLimits(bundle: string, limits: Omit<OciResources, "devices">): void {
+  const path = join(bundle, "config.json");
+  try {
+    const spec = parseOciSpec(readFileSync(path, "utf8"));
+    const changed: OciSpec = {
+      ...spec,
+      linux: { ...spec.linux, resources: { devices: spec.linux.resources.devices, ...limits } },
+    };
+    writeFileDurably(path, renderOciSpec(changed), 0o600);
+  } catch (cause) {
+    throw new AgentError("SystemFailure", `Can't write the limits into "${path}"`, { cause });
   }
 }
 

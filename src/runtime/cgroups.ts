@@ -1,6 +1,8 @@
 import { AgentError } from "../common/errors.ts";
 import { type CgroupLayout, cgroupDirectories, createCgroup, detectCgroups, readOomKills } from "../system/cgroup.ts";
+import { writeCgroupLimits } from "../system/cgroup-limits.ts";
 import { killCgroup, listCgroupPids, removeCgroup } from "../system/cgroup-teardown.ts";
+import type { OciResources } from "./oci-spec.ts";
 
 /** The host's control groups, as the lifecycle of pods and containers needs them. Paths are as in a spec's `cgroupsPath`. */
 export class Cgroups {
@@ -32,6 +34,24 @@ export class Cgroups {
   /** How many processes in a group and below it the kernel killed for want of memory. Read it before the runtime deletes it. */
   oomKills(path: string): number {
     return readOomKills(this.layout, path);
+  }
+
+  /**
+   * Sets the limits that OCI runtimes leave out of an update: huge pages, and cgroup v2 files by name.
+   * @throws AgentError InvalidArgument with what the kernel said
+   */
+  setLimits(
+    path: string,
+    { hugepageLimits = [], unified = {} }: Pick<OciResources, "hugepageLimits" | "unified">,
+  ): void {
+    const suffix = this.layout.kind === "v2" ? "max" : "limit_in_bytes";
+    const hugepages = hugepageLimits.map(({ pageSize, limit }) => [`hugetlb.${pageSize}.${suffix}`, String(limit)]);
+    try {
+      writeCgroupLimits(this.layout, path, "hugetlb", Object.fromEntries(hugepages));
+      writeCgroupLimits(this.layout, path, "", unified);
+    } catch (cause) {
+      throw new AgentError("InvalidArgument", `Can't set the limits of cgroup "${path}"`, { cause });
+    }
   }
 
   /** Ends all processes in a group and below it. @throws AgentError DeadlineExceeded when some survive */

@@ -110,3 +110,12 @@ const json: typeof JSON & { rawJSON(text: string): object } = JSON as never;
 export function renderOciSpec(spec: object): string {
   return JSON.stringify(spec, (_, value) => (typeof value === "bigint" ? json.rawJSON(value.toString()) : value));
 }
+
+/** What {@link renderOciSpec} wrote, numbers that pass 2^53 as bigint again. */
+export function parseOciSpec(text: string): OciSpec {
+  const exact = (_: string, value: unknown, { source }: { readonly source?: string } = {}) =>
+    typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(source ?? "")
+      ? BigInt(source ?? 0)
+      : value;
+  return JSON.parse(text, exact as Parameters<typeof JSON.parse>[1]) as OciSpec;
+}

@@ -1,4 +1,5 @@
 import { AgentError, hasCode } from "../common/errors.ts";
+import { renderOciSpec } from "./oci-spec.ts";
 import type { ShimEndpoint } from "./shim-bootstrap.ts";
 import { type AnyMessage, codecOf, timestampMs } from "./shim-protocol.ts";
 import { type TaskCalls, type TaskMethod, taskMessages } from "./shim-task.ts";
@@ -222,6 +223,6 @@ function exitOf(message: TaskCalls["Wait"]["response"]): ProcessExit {
 function jsonAny(type: string, value: object): AnyMessage {
   return {
     type_url: `types.containerd.io/opencontainers/runtime-spec/1/${type}`,
-    value: Buffer.from(JSON.stringify(value)),
+    value: Buffer.from(renderOciSpec(value)),
   };
 }

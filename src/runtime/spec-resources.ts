@@ -23,17 +23,27 @@ const standardDevices: readonly OciDeviceRule[] = [
 ];
 
 /**
+ * The resources of a container: its limits, and the devices it may use.
+ * @throws AgentError InvalidArgument naming the field
+ */
+export function planResources(resources: Resources, privileged: boolean, facts: HostFacts): OciResources {
+  return {
+    devices: privileged ? [{ allow: true, access: "rwm" }] : standardDevices,
+    ...planLimits(resources, facts),
+  };
+}
+
+/**
  * The cgroup limits of a container; a zero, as proto3 sends for "not set", is no limit. The runtime itself turns CPU
  * shares into a weight on cgroup v2.
  * @throws AgentError InvalidArgument naming the field
  */
-export function planResources(resources: Resources, privileged: boolean, facts: HostFacts): OciResources {
+export function planLimits(resources: Resources, facts: HostFacts): Omit<OciResources, "devices"> {
   const cpu = planCpu(resources);
   const memory = planMemory(resources, facts);
   const hugepageLimits = planHugepages(resources, facts);
   const unified = checkedUnified(resources);
   return {
-    devices: privileged ? [{ allow: true, access: "rwm" }] : standardDevices,
     ...(Object.keys(cpu).length > 0 && { cpu }),
     ...(Object.keys(memory).length > 0 && { memory }),
     ...(hugepageLimits.length > 0 && { hugepageLimits }),

@@ -1,4 +1,5 @@
 import type { ContainerId, SandboxId } from "../common/ids.ts";
+import type { Resources } from "../runtime/container-settings.ts";
 import type { ContainerSpec } from "./container-spec.ts";
 
 /**
@@ -46,6 +47,15 @@ export interface ContainerRecord {
   readonly logPath: string;
   /** Signal that stops it, such as "SIGTERM". */
   readonly stopSignal: string;
+  /** The limits in force, once they differ from those of the spec, which stays what was asked for at first. */
+  readonly resources?: Resources;
+  /** An update under way: the limits it shall end with. */
+  readonly pendingResources?: Resources;
   /** PID 1's user as resolved in the image. */
   readonly user: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] };
+}
+
+/** The limits a container has. */
+export function resourcesInForce(record: ContainerRecord): Resources {
+  return record.resources ?? record.spec.settings.resources;
 }

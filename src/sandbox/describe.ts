@@ -4,7 +4,7 @@ import { errnoOf } from "../common/errors.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
-import type { SandboxRecord } from "./sandbox-record.ts";
+import type { PodResources, SandboxRecord } from "./sandbox-record.ts";
 
 type DescribeDeps = Pick<SandboxDeps, "layout" | "handlers" | "sandboxes" | "network">;
 
@@ -24,6 +24,7 @@ export async function describeSandbox(deps: DescribeDeps, record: SandboxRecord)
     network: record.network ?? null,
     metadata: record.spec.metadata,
     namespaceOptions: record.spec.namespaces,
+    resources: podResources(record),
     runtimeSpec: await readRuntimeSpec(paths.bundle),
   };
 }
@@ -44,6 +45,11 @@ export async function describeContainer(deps: DescribeDeps, record: ContainerRec
     bundlePath: paths.bundle,
     runtimeSpec: await readRuntimeSpec(paths.bundle),
   };
+}
+
+/** A pod's own limits and its overhead, as told last. */
+function podResources({ resources, spec }: SandboxRecord): PodResources {
+  return resources ?? { overhead: spec.overhead, resources: spec.resources };
 }
 
 function runtimeType(deps: DescribeDeps, record: SandboxRecord): string {

@@ -16,6 +16,7 @@ import { removeOrphans } from "./remove-orphans.ts";
 import { removeSandbox } from "./remove-sandbox.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
 import { stopSandbox } from "./stop-sandbox.ts";
+import { finishUpdate } from "./update-container.ts";
 import { watchExit } from "./watch-exit.ts";
 
 /** How many pods are recovered side by side, and how long one may take before the others are served without it. */
@@ -59,6 +60,7 @@ async function recoverSandbox(deps: SandboxDeps, record: SandboxRecord): Promise
   const connection = shim === "alive" ? await deps.shims.connected(record.id) : undefined;
   for (const id of containersOf(deps, record.id)) {
     await recoverContainer(deps, deps.containers.get(id), connection, repair.kind);
+    await finishUpdate(deps, id);
   }
   // A PID namespace that was being made when the agent ended is made now, and one that ends is noticed again.
   if (repair.kind === "adopt") deps.shims.prepare(record);

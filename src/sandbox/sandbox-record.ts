@@ -1,5 +1,6 @@
 import type { SandboxId } from "../common/ids.ts";
 import type { PodNetwork } from "../network/pod-network.ts";
+import type { Resources } from "../runtime/container-settings.ts";
 import type { SandboxSpec } from "./sandbox-spec.ts";
 
 /**
@@ -12,6 +13,12 @@ import type { SandboxSpec } from "./sandbox-spec.ts";
  * `creating` and `removing` are never shown to callers as READY; recovery finishes or undoes them.
  */
 export type SandboxState = "creating" | "ready" | "notReady" | "removing";
+
+/** A pod's limits as its caller set them on the pod's cgroup: for people and statistics, nothing here applies them. */
+export interface PodResources {
+  readonly overhead: Resources | undefined;
+  readonly resources: Resources | undefined;
+}
 
 /** The durable truth about one pod sandbox. */
 export interface SandboxRecord {
@@ -26,6 +33,8 @@ export interface SandboxRecord {
   readonly bootId: string;
   /** Set from the moment addresses are up until the network is detached. */
   readonly network: PodNetwork | undefined;
+  /** What UpdatePodSandboxResources told last; before that, the spec's are the pod's. */
+  readonly resources?: PodResources;
   /** Why it isn't ready, for people. */
   readonly message: string;
 }

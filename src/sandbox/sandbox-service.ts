@@ -2,6 +2,7 @@ import { whileAlive } from "../common/deadline.ts";
 import { AgentError } from "../common/errors.ts";
 import { type ContainerId, parseContainerId, parseSandboxId, type SandboxId } from "../common/ids.ts";
 import { SingleFlight } from "../common/single-flight.ts";
+import type { Resources } from "../runtime/container-settings.ts";
 import type { ExecSyncResult } from "../runtime/exec-sync.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { ContainerSpec } from "./container-spec.ts";
@@ -16,11 +17,12 @@ import { type ContainerFilter, matchesContainer, matchesSandbox, type SandboxFil
 import { removeContainer } from "./remove-container.ts";
 import { removeSandbox } from "./remove-sandbox.ts";
 import { runSandbox } from "./run-sandbox.ts";
-import type { SandboxRecord } from "./sandbox-record.ts";
+import type { PodResources, SandboxRecord } from "./sandbox-record.ts";
 import type { SandboxSpec } from "./sandbox-spec.ts";
 import { requireStartable, startContainer } from "./start-container.ts";
 import { stopContainer } from "./stop-container.ts";
 import { stopSandbox } from "./stop-sandbox.ts";
+import { updateContainer } from "./update-container.ts";
 
 /** Whether a part of the agent can do its work, in the words of a CRI condition. */
 export interface Condition {
@@ -145,6 +147,33 @@ export class SandboxService {
   async removeContainer(idOrPrefix: string, signal?: AbortSignal): Promise<void> {
     const found = this.#deps.containers.find(idOrPrefix);
     if (found !== undefined) await whileAlive(removeContainer(this.#deps, found.id), signal);
+  }
+
+  /**
+   * Changes a container's limits; what the change leaves out stays. They hold when this returns, or the old ones do.
+   * @throws AgentError NotFound, InvalidArgument, or what the runtime said
+   */
+  async updateContainer(idOrPrefix: string, change: Resources, signal?: AbortSignal): Promise<void> {
+    const deps = this.#deps;
+    const { id } = deps.containers.get(idOrPrefix);
+    const update = async () => {
+      using _lock = await deps.locks.acquire(id);
+      await updateContainer(deps, deps.containers.get(id), change);
+    };
+    await whileAlive(update(), signal);
+  }
+
+  /** Remembers what a caller set on the pod's own cgroup. @throws AgentError NotFound */
+  async updateSandboxResources(idOrPrefix: string, resources: PodResources): Promise<void> {
+    const { id } = this.getSandbox(idOrPrefix);
+    using _lock = await this.#deps.locks.acquire(id);
+    const record = this.getSandbox(id);
+    const before = record.resources ?? { overhead: record.spec.overhead, resources: record.spec.resources };
+    const after = {
+      overhead: resources.overhead ?? before.overhead,
+      resources: resources.resources ?? before.resources,
+    };
+    this.#deps.sandboxes.put({ ...record, resources: after });
   }
 
   /** @throws AgentError NotFound */

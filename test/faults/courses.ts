@@ -36,6 +36,9 @@ export async function liveThrough(world: World, caller: PersistentCaller, course
   const echo = await caller.call((client) => client.call("ExecSync", { container_id: id, cmd: ["echo", "hi"] }));
   expectEqual(echo.stdout.toString(), "hi\n");
 
+  const change = { container_id: id, linux: { cpu_shares: "512" } };
+  await caller.call((client) => client.call("UpdateContainerResources", change));
+
   using _held = course === "held" ? await holdNetns(caller, podId) : undefined;
   if (course !== "running") {
     await caller.call((client) => client.call("StopContainer", { container_id: id, timeout: "1" }));

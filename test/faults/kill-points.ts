@@ -63,6 +63,11 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "exec.added": "life",
   "exec.started": "life",
 
+  "update.recorded": "life",
+  "update.runtime-updated": "life",
+  "update.bundle-written": "life",
+  "update.done": "life",
+
   "stop.signal-sent": "life",
   "stop.kill-sent": "stubborn",
   "stop.recorded": "life",
