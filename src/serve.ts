@@ -16,10 +16,12 @@ import { parseNetworkConfig } from "./network/vpc-config.ts";
 import { adminService } from "./rpc/admin-rpcs.ts";
 import { createServer } from "./rpc/server.ts";
 import { Cgroups } from "./runtime/cgroups.ts";
-import { readHostFacts } from "./runtime/host-facts.ts";
+import { type HostFacts, readHostFacts } from "./runtime/host-facts.ts";
 import { PinnedNamespaces } from "./runtime/pod-namespaces.ts";
+import { noFeatures, type RuntimeFeatures, readRuntimeFeatures } from "./runtime/runtime-features.ts";
 import { ShimEvents } from "./runtime/shim-events.ts";
 import { ShimLauncher } from "./runtime/shim-launcher.ts";
+import { heldChainIds } from "./sandbox/container-record.ts";
 import { ContainerTasks } from "./sandbox/container-tasks.ts";
 import { CreationClock } from "./sandbox/creation-clock.ts";
 import type { SandboxDeps } from "./sandbox/deps.ts";
@@ -59,7 +61,7 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   const events = parts.use(new EventFanOut(new CreationClock(0)));
   publishChanges(deps, events);
 
-  await images.recover(new Map(deps.containers.list().map(({ id, topChainId }) => [id, topChainId])));
+  await images.recover(new Map(deps.containers.list().map((record) => [record.id, heldChainIds(record)])));
   await deps.network.start(new Set(deps.sandboxes.list().map(({ id }) => id)));
   parts.defer(() => deps.network.stop());
   await recover(deps);
@@ -121,14 +123,16 @@ async function openSandboxDeps(
   const launcher = new ShimLauncher({ namespace, eventsAddress, runtimeRoot, log });
   const stores = openStores(database, log);
   const cgroups = new Cgroups();
+  const facts = readHostFacts(cgroups.layout);
   return {
     log,
     layout,
     bootId: readBootId(),
-    facts: readHostFacts(cgroups.layout),
+    facts,
     initLayer: ensureInitLayer(config.root),
     handlers,
     defaultHandler: config.runtime.defaultHandler,
+    features: await readFeatures(config.runtime.handlers, facts, log),
     clock: new CreationClock(newestCreation(stores)),
     newId,
     locks: new KeyedMutex(),
@@ -150,6 +154,23 @@ async function openSandboxDeps(
     shims: new PodShims({ launcher, layout, handlers, log }),
     tasks: new ContainerTasks(),
   };
+}
+
+/** A handler whose runtime can't be asked gets no features; its pods say what is wrong when they start. */
+async function readFeatures(
+  handlers: Config["runtime"]["handlers"],
+  { kernelRelease }: HostFacts,
+  log: Log,
+): Promise<ReadonlyMap<string, RuntimeFeatures>> {
+  const asked = handlers.map(async ({ name, binary }) => {
+    try {
+      return [name, await readRuntimeFeatures(binary, kernelRelease)] as const;
+    } catch (error) {
+      log.warn({ handler: name, error: errorText(error) }, "a runtime's features can't be read");
+      return [name, noFeatures] as const;
+    }
+  });
+  return new Map(await Promise.all(asked));
 }
 
 function newestCreation({ sandboxes, containers }: ReturnType<typeof openStores>): number {

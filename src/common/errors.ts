@@ -10,6 +10,8 @@ export type ErrorCode =
   | "Cancelled"
   | "Unavailable"
   | "RegistryUnavailable"
+  | "RROUnsupported"
+  | "ImageVolumeMountFailed"
   | "Unauthenticated"
   | "PermissionDenied"
   | "DataLoss"

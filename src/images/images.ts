@@ -132,9 +132,10 @@ export class Images implements AsyncDisposable {
     );
   }
 
-  /** Keeps a container's layers whatever becomes of their image, until {@link release}. */
-  hold(containerId: string, topChainId: string): void {
-    this.#keeper.hold(`container/${containerId}`, [readDigest(topChainId, "top chain id")]);
+  /** Keeps a container's layers, and those of images mounted into it, whatever becomes of them, until {@link release}. */
+  hold(containerId: string, topChainIds: readonly string[]): void {
+    const chainIds = topChainIds.map((chainId) => readDigest(chainId, "top chain id"));
+    this.#keeper.hold(`container/${containerId}`, chainIds);
   }
 
   /** Ends a hold and removes the layers that nothing needs any more. */
@@ -150,9 +151,9 @@ export class Images implements AsyncDisposable {
 
   /**
    * Puts memory and disk back together after a start; nothing else may be called before it is done.
-   * @param holds top chain id of each container that exists
+   * @param holds top chain ids of each container that exists
    */
-  async recover(holds: ReadonlyMap<string, string>): Promise<void> {
+  async recover(holds: ReadonlyMap<string, readonly string[]>): Promise<void> {
     const { database, log } = this.#options;
     const onBad = (id: string, error: unknown) =>
       log.error({ imageId: id, error: errorText(error) }, "image record unreadable, left alone");
@@ -163,7 +164,7 @@ export class Images implements AsyncDisposable {
       log.error({ imageId: image.id, tags: image.tags }, "image lost a layer, forgotten so that it can be pulled anew");
       this.#catalogue.remove(image.id);
     }
-    for (const [containerId, topChainId] of holds) this.hold(containerId, topChainId);
+    for (const [containerId, topChainIds] of holds) this.hold(containerId, topChainIds);
     database.run("DELETE FROM ingests");
     await this.#collect();
   }

@@ -5,6 +5,7 @@ import type { CreateContainerRequest__Output } from "../generated/runtime/v1/Cre
 import type { KeyValue__Output } from "../generated/runtime/v1/KeyValue.ts";
 import type { ContainerSpec } from "../sandbox/container-spec.ts";
 import type { SandboxSpec } from "../sandbox/sandbox-spec.ts";
+import { decodeDevices } from "./decode-devices.ts";
 import { decodeMounts } from "./decode-mounts.ts";
 import { decodeResources } from "./decode-resources.ts";
 import { decodeSecurity } from "./decode-security.ts";
@@ -56,8 +57,6 @@ function decodeMetadata(field: string, metadata: ContainerMetadata__Output | nul
 }
 
 function decodeSettings(profile: Profile, config: ContainerConfig__Output): ContainerSettings {
-  const [device] = config.devices;
-  if (device !== undefined) throw notBuilt("config.devices[0].host_path", device.host_path, "devices are");
   const [cdiDevice] = config.CDI_devices;
   if (cdiDevice !== undefined) throw notBuilt("config.CDI_devices[0].name", cdiDevice.name, "CDI devices are");
   return {
@@ -66,6 +65,7 @@ function decodeSettings(profile: Profile, config: ContainerConfig__Output): Cont
     workingDir: config.working_dir === "" ? "" : checkAbsolutePath("config.working_dir", config.working_dir),
     envs: config.envs.map((env, index) => decodeEnv(`config.envs[${index}]`, env)),
     mounts: decodeMounts(profile, "config.mounts", config.mounts),
+    devices: decodeDevices(profile, "config.devices", config.devices),
     tty: config.tty,
     stdin: config.stdin,
     stdinOnce: config.stdin_once,

@@ -1,16 +1,25 @@
 import type { Mount__Output } from "../generated/runtime/v1/Mount.ts";
 import type { ContainerSpec } from "../sandbox/container-spec.ts";
-import { checkAbsolutePath, cleanPath } from "./field-checks.ts";
+import { checkAbsolutePath, checkName, checkRelativePath, cleanPath } from "./field-checks.ts";
 import { invalid, missing, notBuilt } from "./field-error.ts";
 import { admitHostPath, type Profile } from "./profile-policy.ts";
 
-type BindMount = ContainerSpec["settings"]["mounts"][number];
+type MountRequest = ContainerSpec["settings"]["mounts"][number];
+type ImageMount = Extract<MountRequest, { readonly image: string }>;
+type BindMount = Exclude<MountRequest, ImageMount>;
+
+/** Options that only restrict a mount, or tell how access times are kept; others could undo what the host's mount forbids. */
+const mountOptions: ReadonlySet<string> = new Set(["noexec", "nodev", "nosuid", "noatime", "nodiratime", "relatime"]);
 
 /**
- * The host paths a container gets, in the order given and as spelled, for they are reported back.
+ * The host paths and images a container gets, in the order given and as spelled, for they are reported back.
  * @throws AgentError InvalidArgument, Unimplemented
  */
-export function decodeMounts(profile: Profile, field: string, mounts: readonly Mount__Output[]): readonly BindMount[] {
+export function decodeMounts(
+  profile: Profile,
+  field: string,
+  mounts: readonly Mount__Output[],
+): readonly MountRequest[] {
   const places = new Map<string, number>();
   return mounts.map((mount, index) => {
     const decoded = decodeMount(profile, `${field}[${index}]`, mount);
@@ -28,14 +37,23 @@ export function decodeMounts(profile: Profile, field: string, mounts: readonly M
   });
 }
 
-function decodeMount(profile: Profile, field: string, mount: Mount__Output): BindMount {
+function decodeMount(profile: Profile, field: string, mount: Mount__Output): MountRequest {
   if (mount.container_path === "") throw missing(`${field}.container_path`);
   checkAbsolutePath(`${field}.container_path`, mount.container_path);
   const place = cleanPath(mount.container_path);
   if (place === "/" || place === "/proc" || place.startsWith("/proc/")) {
     throw invalid(`${field}.container_path`, mount.container_path, "must be neither / nor in /proc");
   }
-  refuseUnbuilt(field, mount);
+  if (mount.uidMappings.length + mount.gidMappings.length > 0) {
+    throw notBuilt(`${field}.uidMappings`, mount.uidMappings.length, "id-mapped mounts are");
+  }
+  return mount.image === null ? decodeBind(profile, field, mount) : decodeImage(field, mount);
+}
+
+function decodeBind(profile: Profile, field: string, mount: Mount__Output): BindMount {
+  if (mount.image_sub_path !== "") {
+    throw invalid(`${field}.image_sub_path`, mount.image_sub_path, "must be empty without image");
+  }
   if (mount.host_path === "") throw missing(`${field}.host_path`);
   checkAbsolutePath(`${field}.host_path`, mount.host_path);
   admitHostPath(profile, `${field}.host_path`, mount.host_path);
@@ -44,6 +62,26 @@ function decodeMount(profile: Profile, field: string, mount: Mount__Output): Bin
     containerPath: mount.container_path,
     readonly: mount.readonly,
     propagation: decodePropagation(`${field}.propagation`, mount),
+    ...(mount.selinux_relabel && { selinuxRelabel: true }),
+    ...decodeExtras(field, mount),
+  };
+}
+
+function decodeImage(field: string, mount: Mount__Output): ImageMount {
+  const name = mount.image?.image ?? "";
+  if (name === "") throw missing(`${field}.image.image`);
+  if (mount.host_path !== "") {
+    throw invalid(`${field}.host_path`, mount.host_path, "must be empty beside an image");
+  }
+  if (!mount.readonly) throw invalid(`${field}.readonly`, false, "must be true: an image can only be read");
+  if (decodePropagation(`${field}.propagation`, mount) !== "private") {
+    throw invalid(`${field}.propagation`, mount.propagation, "must be PROPAGATION_PRIVATE for an image");
+  }
+  return {
+    image: checkName(`${field}.image.image`, name),
+    imageSubPath: mount.image_sub_path === "" ? "" : checkRelativePath(`${field}.image_sub_path`, mount.image_sub_path),
+    containerPath: mount.container_path,
+    ...decodeExtras(field, mount),
   };
 }
 
@@ -52,25 +90,28 @@ function decodePropagation(field: string, mount: Mount__Output): BindMount["prop
     case "PROPAGATION_PRIVATE":
       return "private";
     case "PROPAGATION_HOST_TO_CONTAINER":
+      return "host-to-container";
     case "PROPAGATION_BIDIRECTIONAL":
-      throw notBuilt(field, mount.propagation, "mount propagation is");
+      return "bidirectional";
     default:
       throw invalid(field, mount.propagation satisfies never, "must be one of the contract's MountPropagation");
   }
 }
 
-/** selinux_relabel is no part of this: where it is left out, a labelled host refuses access, which is the safe side. */
-function refuseUnbuilt(field: string, mount: Mount__Output): void {
-  if (mount.image !== null) throw notBuilt(`${field}.image`, mount.image.image, "image mounts are");
-  if (mount.image_sub_path !== "") {
-    throw invalid(`${field}.image_sub_path`, mount.image_sub_path, "must be empty without image");
+/** What host paths and images have in common. */
+function decodeExtras(field: string, mount: Mount__Output): Pick<BindMount, "recursiveReadOnly" | "options"> {
+  if (mount.recursive_read_only && !mount.readonly) {
+    throw invalid(`${field}.recursive_read_only`, true, "needs readonly to be true as well");
   }
-  if (mount.recursive_read_only) {
-    throw notBuilt(`${field}.recursive_read_only`, true, "recursively read-only mounts are");
+  if (mount.recursive_read_only && mount.propagation !== "PROPAGATION_PRIVATE") {
+    throw invalid(`${field}.recursive_read_only`, true, `needs PROPAGATION_PRIVATE, not ${mount.propagation}`);
   }
-  if (mount.uidMappings.length + mount.gidMappings.length > 0) {
-    throw notBuilt(`${field}.uidMappings`, mount.uidMappings.length, "id-mapped mounts are");
-  }
-  const [option] = mount.mount_options;
-  if (option !== undefined) throw notBuilt(`${field}.mount_options[0]`, option, "mount options are");
+  mount.mount_options.forEach((option, index) => {
+    if (mountOptions.has(option)) return;
+    throw invalid(`${field}.mount_options[${index}]`, option, `must be one of ${[...mountOptions].join(", ")}`);
+  });
+  return {
+    ...(mount.recursive_read_only && { recursiveReadOnly: true }),
+    ...(mount.mount_options.length > 0 && { options: mount.mount_options }),
+  };
 }

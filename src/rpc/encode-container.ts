@@ -33,7 +33,7 @@ export function encodeContainerStatus(record: ContainerRecord): ContainerStatus 
   return {
     ...encodeShared(record),
     ...encodeLife(record),
-    mounts: settings.mounts.map(encodeMount),
+    mounts: settings.mounts.map((mount) => encodeMount(mount, record)),
     log_path: record.logPath,
     resources: { linux: encodeResources(resourcesInForce(record)) },
     user: { linux: { uid, gid, supplemental_groups: [...supplementalGroups] } },
@@ -85,13 +85,24 @@ function encodeExit(exit: Extract<ContainerRecord["state"], { kind: "exited" }>)
   };
 }
 
-function encodeMount(mount: ContainerSpec["settings"]["mounts"][number]): Mount {
-  return {
+/** As asked for; of an image also the digest it had. */
+function encodeMount(mount: ContainerSpec["settings"]["mounts"][number], { imageMounts = [] }: ContainerRecord): Mount {
+  const shared: Mount = {
     container_path: mount.containerPath,
-    host_path: mount.hostPath,
-    readonly: mount.readonly,
-    propagation: propagations[mount.propagation],
+    ...(mount.recursiveReadOnly && { recursive_read_only: true }),
+    ...(mount.options && { mount_options: [...mount.options] }),
   };
+  if (!("image" in mount)) {
+    return {
+      ...shared,
+      host_path: mount.hostPath,
+      readonly: mount.readonly,
+      propagation: propagations[mount.propagation],
+      ...(mount.selinuxRelabel && { selinux_relabel: true }),
+    };
+  }
+  const image_ref = imageMounts.find(({ containerPath }) => containerPath === mount.containerPath)?.imageRef ?? "";
+  return { ...shared, readonly: true, image: { image: mount.image, image_ref }, image_sub_path: mount.imageSubPath };
 }
 
 /** Exactly what decode-resources read, so that a caller finds its limits again. */

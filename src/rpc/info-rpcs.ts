@@ -29,8 +29,8 @@ export function infoRpcs({ version, shownConfig, sandboxes }: InfoRpcDeps) {
       const conditions = [encodeCondition("RuntimeReady", runtimeReady), encodeCondition("NetworkReady", networkReady)];
       return {
         status: { conditions },
-        runtime_handlers: encodeHandlers(sandboxes.handlers().names),
-        features: { supplemental_groups_policy: true },
+        runtime_handlers: encodeHandlers(sandboxes.handlers()),
+        features: { supplemental_groups_policy: true, mount_options: true },
         ...(verbose ? { info: { config: JSON.stringify(shownConfig) } } : {}),
       };
     },
@@ -46,9 +46,12 @@ function encodeCondition(type: string, { ready, reason, message }: Condition): R
 }
 
 /** The default handler counts twice, once under the empty name that requests mostly use. */
-function encodeHandlers(names: readonly string[]): RuntimeHandler[] {
-  return ["", ...names].map((name) => ({
-    name,
-    features: { recursive_read_only_mounts: false, user_namespaces: false },
-  }));
+function encodeHandlers({ names, defaultName, features }: ReturnType<SandboxService["handlers"]>): RuntimeHandler[] {
+  return ["", ...names].map((name) => {
+    const can = features.get(name === "" ? defaultName : name);
+    return {
+      name,
+      features: { recursive_read_only_mounts: can?.recursiveReadOnly === true, user_namespaces: false },
+    };
+  });
 }

@@ -9,6 +9,7 @@ const limits = {
   privileged: "privileged pods are refused",
   hostNamespace: "the host's namespaces are refused",
   hostPort: "host ports are refused; a pod has addresses of its own",
+  hostDevice: "the host's devices are refused; CDI devices that the node's administrator defined are allowed",
   hostPath: "host paths outside kubelet's pod volumes are refused",
 } as const;
 

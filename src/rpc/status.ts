@@ -13,6 +13,8 @@ const codes = {
   Cancelled: Code.CANCELLED,
   Unavailable: Code.UNAVAILABLE,
   RegistryUnavailable: Code.UNAVAILABLE,
+  RROUnsupported: Code.FAILED_PRECONDITION,
+  ImageVolumeMountFailed: Code.FAILED_PRECONDITION,
   Unauthenticated: Code.UNAUTHENTICATED,
   PermissionDenied: Code.PERMISSION_DENIED,
   DataLoss: Code.DATA_LOSS,
@@ -22,7 +24,11 @@ const codes = {
 } as const satisfies Record<ErrorCode, Code>;
 
 /** Kubelet knows these messages by their first word and shows the pod a reason of that name. */
-const prefixes: Partial<Record<ErrorCode, string>> = { RegistryUnavailable: "RegistryUnavailable: " };
+const prefixes: Partial<Record<ErrorCode, string>> = {
+  RegistryUnavailable: "RegistryUnavailable: ",
+  RROUnsupported: "RROUnsupported: ",
+  ImageVolumeMountFailed: "ImageVolumeMountFailed: ",
+};
 
 /** Trailers share one HTTP/2 header block with a bound of its own; a runtime's output may be long. */
 const maxDetails = 4096;

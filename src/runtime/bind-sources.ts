@@ -2,7 +2,7 @@ import { realpathSync } from "node:fs";
 import { AgentError, errnoOf } from "../common/errors.ts";
 import { makeDirectory } from "../system/make-directory.ts";
 import { listMounts, type MountInfo } from "../system/mountinfo.ts";
-import type { BindMount } from "./container-settings.ts";
+import { isImageMount, type MountRequest } from "./container-settings.ts";
 import type { BindSource } from "./spec-input.ts";
 
 /**
@@ -10,13 +10,15 @@ import type { BindSource } from "./spec-input.ts";
  * @returns by host path, for the spec planner
  * @throws AgentError InvalidArgument naming the mount
  */
-export function resolveBindSources(mounts: readonly BindMount[]): ReadonlyMap<string, BindSource> {
+export function resolveBindSources(mounts: readonly MountRequest[]): ReadonlyMap<string, BindSource> {
   // Only mounts that pass events on need the table, and reading it takes longer with every pod.
-  const table = mounts.some(({ propagation }) => propagation !== "private") ? listMounts() : [];
+  const passing = mounts.some((mount) => !isImageMount(mount) && mount.propagation !== "private");
+  const table = passing ? listMounts() : [];
   return new Map(
-    mounts.map(({ hostPath }, index) => {
-      const path = realHostPath(hostPath, index);
-      return [hostPath, { path, propagation: propagationAt(path, table) }];
+    mounts.flatMap((mount, index) => {
+      if (isImageMount(mount)) return [];
+      const path = realHostPath(mount.hostPath, index);
+      return [[mount.hostPath, { path, propagation: propagationAt(path, table) }] as const];
     }),
   );
 }

@@ -8,7 +8,8 @@ export interface ContainerSettings {
   /** Empty: the image's. */
   readonly workingDir: string;
   readonly envs: readonly { readonly name: string; readonly value: string }[];
-  readonly mounts: readonly BindMount[];
+  readonly mounts: readonly MountRequest[];
+  readonly devices: readonly DeviceRequest[];
   readonly tty: boolean;
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
@@ -16,12 +17,45 @@ export interface ContainerSettings {
   readonly resources: Resources;
 }
 
+export type MountRequest = BindMount | ImageMount;
+
 /** A host path in the container. */
-export interface BindMount {
+export interface BindMount extends MountExtras {
   readonly hostPath: string;
   readonly containerPath: string;
   readonly readonly: boolean;
   readonly propagation: "private" | "host-to-container" | "bidirectional";
+  /** For labelled hosts; kept to be reported back. */
+  readonly selinuxRelabel?: true;
+}
+
+/** An image's files in the container, read-only. */
+export interface ImageMount extends MountExtras {
+  /** The image as asked for. Must be on the node already. */
+  readonly image: string;
+  /** Relative to the image's root; empty: all of it. */
+  readonly imageSubPath: string;
+  readonly containerPath: string;
+}
+
+interface MountExtras {
+  /** What is mounted below it is read-only as well. */
+  readonly recursiveReadOnly?: true;
+  /** Restrictions such as "noexec". */
+  readonly options?: readonly string[];
+}
+
+export function isImageMount(mount: MountRequest): mount is ImageMount {
+  return "image" in mount;
+}
+
+/** A device of the host, or all those in a directory. */
+export interface DeviceRequest {
+  readonly hostPath: string;
+  /** Empty: where it is on the host. */
+  readonly containerPath: string;
+  /** Letters of "rwm". */
+  readonly permissions: string;
 }
 
 export interface SecurityContext {

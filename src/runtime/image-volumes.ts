@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { AgentError } from "../common/errors.ts";
-import type { BindMount } from "./container-settings.ts";
+import type { MountRequest } from "./container-settings.ts";
 import { resolveInRootfs } from "./path-in-rootfs.ts";
 import type { VolumeMount } from "./spec-input.ts";
 import { uncoveredVolumes } from "./spec-mounts.ts";
@@ -16,7 +16,7 @@ export interface VolumesInput {
   readonly rootfs: string;
   /** VOLUMEs of the image config. */
   readonly volumes: readonly string[];
-  readonly mounts: readonly BindMount[];
+  readonly mounts: readonly MountRequest[];
   /** Where the directories are made; removed with the container. */
   readonly directory: string;
 }

@@ -1,10 +1,11 @@
 import { AgentError } from "../common/errors.ts";
 import { type OciSpec, ociVersion } from "./oci-spec.ts";
+import { planDevices } from "./spec-devices.ts";
 import type { SpecInput } from "./spec-input.ts";
 import { planMounts } from "./spec-mounts.ts";
 import { defaultPodSysctls, planNamespaces } from "./spec-namespaces.ts";
 import { planProcess } from "./spec-process.ts";
-import { planResources } from "./spec-resources.ts";
+import { planLimits } from "./spec-resources.ts";
 import { planPathMasks } from "./spec-security.ts";
 
 /**
@@ -18,7 +19,7 @@ export function planSpec(input: SpecInput): OciSpec {
     throw new AgentError("InvalidArgument", "Can't run a privileged container: the pod sandbox must be privileged too");
   }
   const { mounts, rootfsPropagation } = planMounts(input);
-  const devices = privileged ? (input.hostDevices ?? []) : [];
+  const { nodes: devices, rules } = planDevices(privileged, input.hostDevices ?? [], input.devices ?? []);
   const sysctl = planSysctls(input);
   return {
     ociVersion,
@@ -27,7 +28,7 @@ export function planSpec(input: SpecInput): OciSpec {
     mounts,
     annotations: planAnnotations(input),
     linux: {
-      resources: planResources(settings.resources, privileged, facts),
+      resources: { devices: rules, ...planLimits(settings.resources, facts) },
       cgroupsPath: cgroupPath(sandbox.cgroupParent, input.containerId),
       namespaces: planNamespaces(input),
       ...(devices.length > 0 && { devices }),

@@ -1,6 +1,8 @@
 import type { ContainerSettings } from "./container-settings.ts";
 import type { HostFacts } from "./host-facts.ts";
 import type { OciDevice } from "./oci-spec.ts";
+import type { RuntimeFeatures } from "./runtime-features.ts";
+import type { GrantedDevice } from "./spec-devices.ts";
 
 /** Everything the planner of an OCI spec decides from. */
 export interface SpecInput {
@@ -21,6 +23,12 @@ export interface SpecInput {
   readonly volumes?: readonly VolumeMount[];
   /** The namespace file to join when `settings.security.pid` is a target. */
   readonly targetPidNamespacePath?: string;
+  /** Where images are mounted on the host, by container path. */
+  readonly imageSources?: ReadonlyMap<string, string>;
+  /** What the pod's runtime can do; absent: nothing beyond the least. */
+  readonly features?: RuntimeFeatures;
+  /** The devices it asked for, as found on the host. */
+  readonly devices?: readonly GrantedDevice[];
   /** The host's devices; only a privileged container gets them. */
   readonly hostDevices?: readonly OciDevice[];
 }

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { AgentError } from "../common/errors.ts";
-import type { BindMount } from "./container-settings.ts";
+import { type BindMount, isImageMount, type MountRequest } from "./container-settings.ts";
 import type { OciLinux, OciMount } from "./oci-spec.ts";
 import type { BindSource, SpecInput } from "./spec-input.ts";
 
@@ -24,7 +24,7 @@ interface MountPlan {
  * @throws AgentError InvalidArgument naming the mount
  */
 export function planMounts(input: SpecInput): MountPlan {
-  const asked = input.settings.mounts.map((mount, index) => bindMount(mount, index, input.bindSources));
+  const asked = input.settings.mounts.map((mount, index) => requestedMount(mount, index, input));
   const taken = uniqueDestinations(asked);
   const free = (mount: OciMount) => !taken.has(mount.destination);
   const volumes = (input.volumes ?? [])
@@ -39,7 +39,7 @@ export function planMounts(input: SpecInput): MountPlan {
 }
 
 /** Image volumes that no mount of the request covers: only these need a directory of their own. */
-export function uncoveredVolumes(volumes: readonly string[], mounts: readonly BindMount[]): readonly string[] {
+export function uncoveredVolumes(volumes: readonly string[], mounts: readonly MountRequest[]): readonly string[] {
   const covered = new Set(mounts.map(({ containerPath }) => posix.normalize(containerPath).replace(/(.)\/$/, "$1")));
   const clean = new Set(volumes.map((volume) => cleanPath("image volume", volume)));
   return [...clean].filter((volume) => !covered.has(volume)).toSorted();
@@ -84,15 +84,37 @@ function podMounts({ sandbox, settings }: SpecInput): readonly OciMount[] {
   ];
 }
 
-function bindMount(mount: BindMount, index: number, sources: ReadonlyMap<string, BindSource> | undefined): OciMount {
+function requestedMount(mount: MountRequest, index: number, input: SpecInput): OciMount {
   const field = `mounts[${index}]`;
+  const { recursiveReadOnly, options = [] } = mount;
+  if (recursiveReadOnly && input.features?.recursiveReadOnly !== true) {
+    throw new AgentError(
+      "RROUnsupported",
+      `Can't mount ${field} recursively read-only: the OCI runtime or the kernel of this handler can't do that`,
+    );
+  }
+  const readonly = recursiveReadOnly ? "rro" : "ro";
+  if (!isImageMount(mount))
+    return bindMount(field, mount, input.bindSources, [mount.readonly ? readonly : "rw", ...options]);
+  const source = input.imageSources?.get(mount.containerPath);
+  if (source === undefined) throw new AgentError("Internal", `The image of ${field} has not been mounted`);
+  const destination = cleanPath(`${field}.container_path`, mount.containerPath);
+  return bind(source, destination, ["rprivate", readonly, "nodev", ...options]);
+}
+
+function bindMount(
+  field: string,
+  mount: BindMount,
+  sources: ReadonlyMap<string, BindSource> | undefined,
+  options: readonly string[],
+): OciMount {
   if (!mount.hostPath.startsWith("/") || mount.hostPath.includes("\0")) {
     throw invalid(`${field}.host_path`, mount.hostPath, "an absolute path");
   }
   const destination = cleanPath(`${field}.container_path`, mount.containerPath);
   const source = sources?.get(mount.hostPath) ?? { path: mount.hostPath, propagation: "private" };
   checkPropagation(field, mount, source);
-  return bind(source.path, destination, [propagationOption[mount.propagation], mount.readonly ? "ro" : "rw"]);
+  return bind(source.path, destination, [propagationOption[mount.propagation], ...options]);
 }
 
 /** Mount events can only pass where the host's mount takes part in them. */
@@ -110,9 +132,10 @@ function checkPropagation(field: string, mount: BindMount, source: BindSource): 
 }
 
 /** Once one mount passes events, the root above it must pass them on too. */
-function rootfsPropagation(mounts: readonly BindMount[]): OciLinux["rootfsPropagation"] {
-  if (mounts.some(({ propagation }) => propagation === "bidirectional")) return "rshared";
-  if (mounts.some(({ propagation }) => propagation === "host-to-container")) return "rslave";
+function rootfsPropagation(mounts: readonly MountRequest[]): OciLinux["rootfsPropagation"] {
+  const asked = new Set(mounts.map((mount) => (isImageMount(mount) ? "private" : mount.propagation)));
+  if (asked.has("bidirectional")) return "rshared";
+  if (asked.has("host-to-container")) return "rslave";
   return undefined;
 }
 

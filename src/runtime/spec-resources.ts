@@ -2,36 +2,7 @@ import { AgentError } from "../common/errors.ts";
 import type { Int64 } from "../common/int64.ts";
 import type { Resources } from "./container-settings.ts";
 import type { HostFacts } from "./host-facts.ts";
-import type { OciDeviceRule, OciResources } from "./oci-spec.ts";
-
-/** The nodes every container has (config-linux.md, "Default Devices"), and its terminals. */
-const standardDevices: readonly OciDeviceRule[] = [
-  { allow: false, access: "rwm" },
-  ...(
-    [
-      [1, 3],
-      [1, 8],
-      [1, 7],
-      [5, 0],
-      [1, 5],
-      [1, 9],
-      [5, 1],
-    ] as const
-  ).map(([major, minor]) => ({ allow: true, type: "c", major, minor, access: "rwm" }) as const),
-  { allow: true, type: "c", major: 136, access: "rwm" },
-  { allow: true, type: "c", major: 5, minor: 2, access: "rwm" },
-];
-
-/**
- * The resources of a container: its limits, and the devices it may use.
- * @throws AgentError InvalidArgument naming the field
- */
-export function planResources(resources: Resources, privileged: boolean, facts: HostFacts): OciResources {
-  return {
-    devices: privileged ? [{ allow: true, access: "rwm" }] : standardDevices,
-    ...planLimits(resources, facts),
-  };
-}
+import type { OciResources } from "./oci-spec.ts";
 
 /**
  * The cgroup limits of a container; a zero, as proto3 sends for "not set", is no limit. The runtime itself turns CPU

@@ -29,6 +29,14 @@ export interface ExitedState {
   readonly message: string;
 }
 
+/** An image that a container sees the files of, as it was when the container was created. */
+export interface MountedImage {
+  readonly containerPath: string;
+  /** A repository digest of the image, or its id when it has none. */
+  readonly imageRef: string;
+  readonly topChainId: string;
+}
+
 /** The durable truth about one container. */
 export interface ContainerRecord {
   readonly id: ContainerId;
@@ -41,6 +49,8 @@ export interface ContainerRecord {
   readonly imageRef: string;
   /** Chain id of the image's top snapshot: what keeps its layers on disk while this record lives. */
   readonly topChainId: string;
+  /** Images mounted into it. */
+  readonly imageMounts?: readonly MountedImage[];
   /** Milliseconds since the epoch, with a fraction; strictly increasing. */
   readonly createdAtMs: number;
   /** Absolute path of the log file; empty: none. */
@@ -53,6 +63,11 @@ export interface ContainerRecord {
   readonly pendingResources?: Resources;
   /** PID 1's user as resolved in the image. */
   readonly user: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] };
+}
+
+/** Chain ids of the snapshots a container needs. */
+export function heldChainIds({ topChainId, imageMounts = [] }: ContainerRecord): readonly string[] {
+  return [topChainId, ...imageMounts.map((mounted) => mounted.topChainId)];
 }
 
 /** The limits a container has. */

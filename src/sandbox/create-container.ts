@@ -1,14 +1,19 @@
+import { join } from "node:path";
 import { failpoint } from "../common/failpoint.ts";
 import type { ContainerId } from "../common/ids.ts";
 import { resolveBindSources } from "../runtime/bind-sources.ts";
 import { writeBundle } from "../runtime/bundle.ts";
+import { isImageMount } from "../runtime/container-settings.ts";
 import { readHostDevices } from "../runtime/host-devices.ts";
+import { mountImage } from "../runtime/image-mounts.ts";
 import { prepareVolumes } from "../runtime/image-volumes.ts";
 import { checkWorkingDirectory } from "../runtime/path-in-rootfs.ts";
 import { planSpec } from "../runtime/plan-spec.ts";
+import { resolveDevices } from "../runtime/requested-devices.ts";
 import { resolveUser } from "../runtime/resolve-user.ts";
 import { mountRootfs } from "../runtime/rootfs.ts";
-import type { ContainerRecord } from "./container-record.ts";
+import { noFeatures } from "../runtime/runtime-features.ts";
+import { type ContainerRecord, heldChainIds } from "./container-record.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
 import { joinedPidNamespaces } from "./pid-namespace.ts";
@@ -26,7 +31,7 @@ export async function createContainer(
 ): Promise<ContainerId> {
   const pod = sandboxPaths(deps.layout, sandbox.id, sandbox.spec.cgroupParent);
   const paths = containerPaths(deps.layout, record.id, pod.cgroup);
-  deps.images.hold(record.id, record.topChainId);
+  deps.images.hold(record.id, heldChainIds(record));
   deps.containers.put(record);
   failpoint("create.recorded");
   await using undo = new AsyncDisposableStack();
@@ -42,6 +47,8 @@ export async function createContainer(
   const { mounts } = settings;
   const volumes = await prepareVolumes({ rootfs, volumes: image.config.volumes, mounts, directory: paths.volumes });
   failpoint("create.volumes-filled");
+  const imageSources = mountImages(deps, record, paths.imageMounts);
+  failpoint("create.images-mounted");
   const joined = joinedPidNamespaces(deps, sandbox, record);
   const spec = planSpec({
     containerId: record.id,
@@ -70,6 +77,9 @@ export async function createContainer(
     facts: deps.facts,
     bindSources: resolveBindSources(mounts),
     volumes,
+    imageSources,
+    features: deps.features.get(sandbox.handler) ?? noFeatures,
+    devices: await resolveDevices(settings.devices),
     ...(joined.target === undefined ? {} : { targetPidNamespacePath: joined.target }),
     ...(settings.security.privileged ? { hostDevices: readHostDevices() } : {}),
   });
@@ -80,6 +90,19 @@ export async function createContainer(
   failpoint("create.done");
   undo.move();
   return record.id;
+}
+
+/** Mounts the images it asks for where its removal finds them. @returns host paths by container path */
+function mountImages(deps: SandboxDeps, record: ContainerRecord, parent: string): ReadonlyMap<string, string> {
+  const subPaths = new Map(
+    record.spec.settings.mounts.filter(isImageMount).map((mount) => [mount.containerPath, mount.imageSubPath]),
+  );
+  const mounted = (record.imageMounts ?? []).map(({ containerPath, topChainId }, index) => {
+    const lower = deps.images.lowerDirectories(topChainId);
+    const subPath = subPaths.get(containerPath) ?? "";
+    return [containerPath, mountImage({ lower, subPath, directory: join(parent, String(index)) })] as const;
+  });
+  return new Map(mounted);
 }
 
 async function undoCreate(deps: SandboxDeps, record: ContainerRecord): Promise<void> {

@@ -6,6 +6,7 @@ import type { NetworkProvider } from "../network/network-provider.ts";
 import type { Cgroups } from "../runtime/cgroups.ts";
 import type { HostFacts } from "../runtime/host-facts.ts";
 import type { PodNamespaces } from "../runtime/pod-namespaces.ts";
+import type { RuntimeFeatures } from "../runtime/runtime-features.ts";
 import type { RuntimeHandler } from "../runtime/runtime-handler.ts";
 import type { ContainerTasks } from "./container-tasks.ts";
 import type { CreationClock } from "./creation-clock.ts";
@@ -23,6 +24,8 @@ export interface SandboxDeps {
   readonly initLayer: string;
   readonly handlers: ReadonlyMap<string, RuntimeHandler>;
   readonly defaultHandler: string;
+  /** What each handler's runtime can do. */
+  readonly features: ReadonlyMap<string, RuntimeFeatures>;
   readonly clock: CreationClock;
   readonly newId: () => string;
   /** Locks by sandbox or container id. Order: a sandbox's before its containers'. */

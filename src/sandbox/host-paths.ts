@@ -36,6 +36,8 @@ export interface ContainerPaths {
   readonly work: string;
   /** Parent of the directories behind the image's VOLUMEs. */
   readonly volumes: string;
+  /** Parent of the places where images are mounted for it; goes with the bundle. */
+  readonly imageMounts: string;
   readonly cgroup: string;
 }
 
@@ -71,6 +73,7 @@ export function containerPaths(layout: HostLayout, id: ContainerId, podCgroup: s
     upper: join(disk, "upper"),
     work: join(disk, "work"),
     volumes: join(disk, "volumes"),
+    imageMounts: join(bundle, "images"),
     cgroup: `${podCgroup}/${id}`,
   };
 }

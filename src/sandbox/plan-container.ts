@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { AgentError } from "../common/errors.ts";
 import type { ContainerId } from "../common/ids.ts";
 import type { ImageRecord } from "../images/image-record.ts";
-import type { ContainerRecord } from "./container-record.ts";
+import { isImageMount } from "../runtime/container-settings.ts";
+import type { ContainerRecord, MountedImage } from "./container-record.ts";
 import type { ContainerSpec } from "./container-spec.ts";
 import { sameRequest } from "./plan-sandbox.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
@@ -20,6 +21,8 @@ export interface ContainerFacts {
   readonly sandbox: SandboxRecord;
   /** undefined: the image isn't on the node. */
   readonly image: ImageRecord | undefined;
+  /** The images to be mounted, by what the request calls them; those that aren't on the node are left out. */
+  readonly mountImages: ReadonlyMap<string, ImageRecord>;
 }
 
 /**
@@ -53,12 +56,28 @@ export function planContainer(spec: ContainerSpec, facts: ContainerFacts): Conta
     imageId: image.id,
     imageRef: image.digests[0] ?? image.id,
     topChainId,
+    imageMounts: planImageMounts(spec, facts.mountImages),
     createdAtMs: facts.createdAtMs,
     logPath: logDirectory === "" || spec.logPath === "" ? "" : join(logDirectory, spec.logPath),
     stopSignal: spec.stopSignal || image.config.stopSignal || "SIGTERM",
     user: { uid: 0, gid: 0, supplementalGroups: [] },
   };
   return { record, sandbox, image };
+}
+
+function planImageMounts(spec: ContainerSpec, images: ReadonlyMap<string, ImageRecord>): readonly MountedImage[] {
+  return spec.settings.mounts.filter(isImageMount).map(({ image: name, containerPath }) => {
+    const image = images.get(name);
+    const topChainId = image?.chainIds.at(-1);
+    if (image === undefined || topChainId === undefined) {
+      const why = image === undefined ? "is not on this node: pull it first" : "has no layers";
+      throw new AgentError(
+        "ImageVolumeMountFailed",
+        `image ${JSON.stringify(name)} of mount "${containerPath}" ${why}`,
+      );
+    }
+    return { containerPath, imageRef: image.digests[0] ?? image.id, topChainId };
+  });
 }
 
 /** What is unique among the containers of one sandbox. */

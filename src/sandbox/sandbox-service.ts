@@ -2,8 +2,10 @@ import { whileAlive } from "../common/deadline.ts";
 import { AgentError } from "../common/errors.ts";
 import { type ContainerId, parseContainerId, parseSandboxId, type SandboxId } from "../common/ids.ts";
 import { SingleFlight } from "../common/single-flight.ts";
-import type { Resources } from "../runtime/container-settings.ts";
+import type { ImageRecord } from "../images/image-record.ts";
+import { isImageMount, type Resources } from "../runtime/container-settings.ts";
 import type { ExecSyncResult } from "../runtime/exec-sync.ts";
+import type { RuntimeFeatures } from "../runtime/runtime-features.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { ContainerSpec } from "./container-spec.ts";
 import { createContainer } from "./create-container.ts";
@@ -117,6 +119,7 @@ export class SandboxService {
         createdAtMs: deps.clock.next(),
         sandbox: deps.sandboxes.get(sandboxId),
         image: deps.images.resolve(spec.image),
+        mountImages: this.#mountImages(spec),
       });
       return await createContainer(deps, plan);
     });
@@ -234,9 +237,14 @@ export class SandboxService {
     return describeContainer(this.#deps, record);
   }
 
-  /** The configured runtime handlers and which one an empty name means. */
-  handlers(): { readonly names: readonly string[]; readonly defaultName: string } {
-    return { names: [...this.#deps.handlers.keys()], defaultName: this.#deps.defaultHandler };
+  /** The configured runtime handlers with what each can do, and which one an empty name means. */
+  handlers(): {
+    readonly names: readonly string[];
+    readonly defaultName: string;
+    readonly features: ReadonlyMap<string, RuntimeFeatures>;
+  } {
+    const { handlers, defaultHandler, features } = this.#deps;
+    return { names: [...handlers.keys()], defaultName: defaultHandler, features };
   }
 
   status(): { readonly runtimeReady: Condition; readonly networkReady: Condition } {
@@ -244,6 +252,16 @@ export class SandboxService {
       runtimeReady: { ready: true, reason: "", message: "" },
       networkReady: this.#deps.network.status(),
     };
+  }
+
+  #mountImages(spec: ContainerSpec): ReadonlyMap<string, ImageRecord> {
+    const names = spec.settings.mounts.filter(isImageMount).map(({ image }) => image);
+    return new Map(
+      names.flatMap((name) => {
+        const image = this.#deps.images.resolve(name);
+        return image === undefined ? [] : [[name, image] as const];
+      }),
+    );
   }
 
   #runningContainer(idOrPrefix: string, action: string): ContainerRecord {

@@ -49,6 +49,7 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "create.recorded": "life",
   "create.rootfs-mounted": "life",
   "create.volumes-filled": "life",
+  "create.images-mounted": "life",
   "create.bundle-written": "life",
   "create.done": "life",
 

@@ -47,7 +47,7 @@ class World implements AsyncDisposable {
 
   static async open(
     rootDirectory: string,
-    holds: ReadonlyMap<string, string> = new Map(),
+    holds: ReadonlyMap<string, readonly string[]> = new Map(),
     configPath = "",
     transferLimits = limits,
   ): Promise<World> {
@@ -171,18 +171,18 @@ describe("Images", () => {
   });
 
   test("keeps the layers of a container after its image is removed, over a restart, until it is released", async () => {
-    const holds = new Map<string, string>();
+    const holds = new Map<string, readonly string[]>();
     {
       await using world = await World.open(root);
       const { chainIds } = await world.images.pull({ reference: name("base:1") });
-      holds.set("container", chainIds.at(-1) ?? "");
-      world.images.hold("container", chainIds.at(-1) ?? "");
+      holds.set("container", chainIds.slice(-1));
+      world.images.hold("container", chainIds.slice(-1));
       await world.images.remove(name("base:1"));
       expect(world.images.resolve(name("base:1"))).toBeUndefined();
       expect(onDisk(world)).toMatchObject({ snapshots: [2, 2], images: 0, content: 0 });
     }
     await using world = await World.open(root, holds);
-    expect(world.images.lowerDirectories(holds.get("container") ?? "")).toHaveLength(2);
+    expect(world.images.lowerDirectories(holds.get("container")?.[0] ?? "")).toHaveLength(2);
     await world.images.release("container");
     expect(onDisk(world)).toEqual(nothing);
   });

@@ -21,7 +21,11 @@ export interface FakeParts {
 /** The dependencies of the RPC server, stood in for at the boundary of SandboxService and Images only. */
 export function fakeDeps(parts: FakeParts = {}): RpcDeps {
   const sandboxes: Partial<RpcDeps["sandboxes"]> = {
-    handlers: () => ({ names: ["crun", "runc"], defaultName: "runc" }),
+    handlers: () => ({
+      names: ["crun", "runc"],
+      defaultName: "runc",
+      features: new Map([["runc", { recursiveReadOnly: true }]]),
+    }),
     status: () => ({
       runtimeReady: { ready: true, reason: "", message: "" },
       networkReady: { ready: false, reason: "NetworkPluginNotReady", message: "no router" },

@@ -81,7 +81,7 @@ describe("info RPCs", () => {
 
   test("Status has both conditions and the handler named empty", async () => {
     await using agent = await startServer();
-    const features = { recursive_read_only_mounts: false, user_namespaces: false };
+    const features = (name: string) => ({ recursive_read_only_mounts: name !== "crun", user_namespaces: false });
     expect(await ask((done) => agent.runtime.Status({ verbose: true }, done))).toEqual({
       status: {
         conditions: [
@@ -90,8 +90,8 @@ describe("info RPCs", () => {
         ],
       },
       info: { config: '{"stateDir":"/run/test"}' },
-      runtime_handlers: ["", "crun", "runc"].map((name) => ({ name, features })),
-      features: { supplemental_groups_policy: true, user_namespaces_host_network: false, mount_options: false },
+      runtime_handlers: ["", "crun", "runc"].map((name) => ({ name, features: features(name) })),
+      features: { supplemental_groups_policy: true, user_namespaces_host_network: false, mount_options: true },
     });
   });
 

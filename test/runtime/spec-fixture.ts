@@ -58,6 +58,7 @@ export function specInput(changes: InputChanges = {}): SpecInput {
       workingDir: "",
       envs: [],
       mounts: [],
+      devices: [],
       tty: false,
       stdin: false,
       stdinOnce: false,

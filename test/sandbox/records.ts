@@ -33,6 +33,7 @@ export const containerSpec: ContainerSpec = {
     workingDir: "",
     envs: [],
     mounts: [],
+    devices: [],
     tty: false,
     stdin: false,
     stdinOnce: false,
