@@ -44,6 +44,7 @@ vpc = "vpc-default"
 zone = "local-a"
 cidr = "10.88.0.0/20"
 ipv6_cidr = "fd00:88::/64"
+# reserved = ["10.88.1.0/28", "10.88.0.9-10.88.0.20"] # never given out
 [[network.security_groups]]
 id = "sg-default"
 vpc = "vpc-default"
@@ -54,6 +55,7 @@ ephemeral_size = "30Gi"
 [manifests]
 dir = "/etc/podling/manifests.d"     # eci-profile ConfigMap, PodNetworking, ImageCache, DataCache, acr-configuration as Kubernetes YAML, watched
 [cluster]
+id = "default"                       # tells this cluster's pods from another's: fixed addresses are held for cluster/namespace/pod
 etcd_endpoints = []                  # empty: this node alone (others are not built yet)
 node = ""                            # defaults to the hostname
 `;

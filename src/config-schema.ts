@@ -27,6 +27,8 @@ export interface VSwitchSettings {
   readonly zone: string;
   readonly cidr: string;
   readonly ipv6Cidr: string;
+  /** Blocks and ranges that are never given out, not yet checked. */
+  readonly reserved: readonly string[];
 }
 
 /** Everything an agent is told, complete: what the file leaves out has its default. Paths are absolute and normal. */
@@ -51,8 +53,8 @@ export interface Config {
   };
   readonly storage: { readonly ephemeralSizeBytes: number };
   readonly manifests: { readonly dir: string };
-  /** `node` is never empty. */
-  readonly cluster: { readonly node: string };
+  /** `node` is never empty; `id` is part of what a fixed address is held for. */
+  readonly cluster: { readonly id: string; readonly node: string };
 }
 
 /** Linux: sun_path holds 108 bytes, the last of them 0 (man unix(7)). */
@@ -80,7 +82,10 @@ const ipv6Range = z.string('must be text such as "fd00:88::/56", empty for none'
 const filled = text("text that is not empty", (value) => value !== "");
 
 const vpc = z.strictObject({ id, cidr: filled, ipv6_cidr: ipv6Range, nat_gateway: flag.default(true) });
-const vswitch = z.strictObject({ id, vpc: filled, zone: filled, cidr: filled, ipv6_cidr: ipv6Range });
+const reserved = z
+  .array(z.string('must be text such as "10.88.1.0/28" or "10.88.0.9-10.88.0.20"'), "must be an array of text")
+  .default([]);
+const vswitch = z.strictObject({ id, vpc: filled, zone: filled, cidr: filled, ipv6_cidr: ipv6Range, reserved });
 const handler = z.strictObject({
   shim: program,
   binary: text("empty or a program's name or absolute path", (name) => name === "" || isProgram(name)).default(""),
@@ -139,6 +144,7 @@ export const configSchema = z.strictObject({
   }),
   manifests: section({ dir: absolutePath }),
   cluster: section({
+    id: filled,
     etcd_endpoints: z
       .array(z.string("must be text"), "must be an array of text")
       .max(0, "not built yet: must be empty"),
@@ -170,17 +176,18 @@ export function toConfig(file: z.output<typeof configSchema>): Config {
         ipv6Cidr: ipv6_cidr,
         natGateway: nat_gateway,
       })),
-      vswitches: file.network.vswitches.map(({ id, vpc, zone, cidr, ipv6_cidr }) => ({
+      vswitches: file.network.vswitches.map(({ id, vpc, zone, cidr, ipv6_cidr, reserved }) => ({
         id,
         vpc,
         zone,
         cidr,
         ipv6Cidr: ipv6_cidr,
+        reserved,
       })),
     },
     storage: { ephemeralSizeBytes: file.storage.ephemeral_size },
     manifests: file.manifests,
-    cluster: { node: file.cluster.node === "" ? hostname() : file.cluster.node },
+    cluster: { id: file.cluster.id, node: file.cluster.node === "" ? hostname() : file.cluster.node },
   };
 }
 

@@ -10,6 +10,7 @@ import type { Config } from "./config-schema.ts";
 import { Images } from "./images/images.ts";
 import { ensureInitLayer } from "./images/init-layer.ts";
 import { formatReference, parseReference } from "./images/reference.ts";
+import { ManifestDirectory } from "./manifests/manifest-directory.ts";
 import { LocalVpc } from "./network/local-vpc.ts";
 import { systemRandom } from "./network/system-random.ts";
 import { parseNetworkConfig } from "./network/vpc-config.ts";
@@ -121,6 +122,7 @@ async function openSandboxDeps(
   const runtimeRoot = join(config.state, "runc");
   const handlers = new Map(config.runtime.handlers.map((handler) => [handler.name, handler]));
   const launcher = new ShimLauncher({ namespace, eventsAddress, runtimeRoot, log });
+  const manifests = parts.use(await ManifestDirectory.open({ directory: config.manifests.dir, log }));
   const stores = openStores(database, log);
   const cgroups = new Cgroups();
   const facts = readHostFacts(cgroups.layout);
@@ -141,6 +143,8 @@ async function openSandboxDeps(
     network: new LocalVpc({
       instance: config.instance,
       config: parseNetworkConfig(config.network),
+      manifests: () => manifests.current,
+      clusterId: config.cluster.id,
       database,
       kernel,
       sweeper,

@@ -3,11 +3,12 @@ import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 
 /** The folder table of docs/architecture.md: what each folder of src may import besides itself. */
-const domains = ["system", "state", "common"];
+const domains = ["system", "state", "manifests", "common"];
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   common: [],
   system: ["common"],
   state: ["common"],
+  manifests: ["common"],
   images: domains,
   network: domains,
   storage: domains,

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { AgentError } from "../common/errors.ts";
+import type { FixedIp } from "./plan-address-wishes.ts";
 import type { PodNetwork } from "./pod-network.ts";
 
 /**
@@ -26,6 +27,8 @@ export interface EniRecord {
   /** Name of the router's end. */
   readonly linkName: string;
   readonly network: PodNetwork;
+  /** Present where the next pod of the same key is to get the same addresses. */
+  readonly fixed?: FixedIp;
   readonly createdAtMs: number;
 }
 

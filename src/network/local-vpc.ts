@@ -3,20 +3,23 @@ import { AgentError, errorText, primaryError } from "../common/errors.ts";
 import { failpoint } from "../common/failpoint.ts";
 import { KeyedMutex } from "../common/keyed-mutex.ts";
 import type { Log } from "../common/log.ts";
+import type { NodeManifests } from "../manifests/node-manifests.ts";
 import type { Database } from "../state/database.ts";
 import type { KernelCommand } from "../system/kernel-command.ts";
 import type { KernelWorker } from "../system/kernel-worker.ts";
 import { netnsDirectory, prepareNetnsDirectory } from "../system/netns-directory.ts";
+import type { IpamRandom } from "./address-pool.ts";
 import { attachEni } from "./attach-eni.ts";
 import { detachEni } from "./detach-eni.ts";
 import { type EniRecord, eniNames } from "./eni-record.ts";
 import { EniStore } from "./eni-store.ts";
-import { type AllocatedAddresses, Ipam, type IpamRandom, type VswitchUsage } from "./ipam.ts";
+import { type Allocation, Ipam, type VswitchUsage } from "./ipam.ts";
 import { LinkReaper } from "./link-reaper.ts";
 import type { AttachRequest, NetworkProvider, NetworkStatus } from "./network-provider.ts";
+import { planAddressWishes } from "./plan-address-wishes.ts";
 import { bindingOf, planEni } from "./plan-eni.ts";
 import { planRecovery } from "./plan-recovery.ts";
-import { planVswitchChoice } from "./plan-vswitch-choice.ts";
+import { planVswitchChoice, type VswitchChoice } from "./plan-vswitch-choice.ts";
 import { planRangeLayout } from "./plan-vswitch-layout.ts";
 import type { PodNetwork } from "./pod-network.ts";
 import type { NetworkConfig } from "./vpc-config.ts";
@@ -27,6 +30,10 @@ export interface LocalVpcDeps {
   /** Prefixes everything this agent owns on the host. */
   readonly instance: string;
   readonly config: NetworkConfig;
+  /** What operators say of pods' networks, as it is now. */
+  readonly manifests: () => NodeManifests;
+  /** Part of the keys of fixed addresses. */
+  readonly clusterId: string;
   readonly database: Database;
   readonly kernel: KernelWorker;
   /** Another one, for clean-up that takes the kernel 10 to 20 ms. */
@@ -56,13 +63,14 @@ export class LocalVpc implements NetworkProvider {
       deps.log.error({ eni: id, error: errorText(error) }, "an interface's record can't be read"),
     );
     const held = this.#enis.list().filter(({ state }) => state !== "releasing");
-    this.#ipam = new Ipam(
-      deps.database,
-      deps.config.vswitches,
-      held.map(({ network }) => network),
-      deps.random,
-      deps.nowMs(),
-    );
+    this.#ipam = new Ipam({
+      database: deps.database,
+      vswitches: deps.config.vswitches,
+      held: held.map(({ network }) => network),
+      random: deps.random,
+      ownerName: (eniId) => this.#ownerName(eniId),
+      nowMs: deps.nowMs(),
+    });
     this.#reaper = new LinkReaper(deps.sweeper, deps.log, (ids) => this.#enis.delete(ids));
   }
 
@@ -144,7 +152,7 @@ export class LocalVpc implements NetworkProvider {
     for (const eni of plan.adopt) await this.#repair(eni, false);
     for (const eni of plan.rebuild) await this.#repair(eni, true);
     for (const eni of plan.finish) this.#seeOff(eni);
-    for (const eni of this.#ipam.strayEnis()) this.#ipam.release(eni, this.#deps.nowMs(), () => undefined);
+    for (const eni of this.#ipam.strayEnis()) this.#ipam.release(eni, undefined, this.#deps.nowMs(), () => undefined);
     for (const [vpcId, names] of plan.orphans) {
       const netns = this.#routers.get(vpcId)?.netns;
       log.warn({ vpc: vpcId, links: names }, "removing interfaces that no record tells of");
@@ -168,11 +176,18 @@ export class LocalVpc implements NetworkProvider {
   }
 
   #allocate(request: AttachRequest): EniRecord {
-    const { config, instance, newNonce, nowMs } = this.#deps;
+    const { clusterId, config, instance, manifests, newNonce, nowMs, random } = this.#deps;
+    const choice = planVswitchChoice(request, {
+      config,
+      manifests: manifests(),
+      free: new Map(this.#ipam.usage(nowMs()).map(({ vswitchId, free }) => [vswitchId, free])),
+      shuffle: (ids) => shuffled(ids, random),
+    });
+    const wishes = planAddressWishes({ ...request, clusterId }, request.annotations, choice.ipv6);
     const names = eniNames(instance, request.sandboxId, newNonce());
     let eni: EniRecord | undefined;
-    this.#ipam.allocate(planVswitchChoice(config, request.annotations), names.id, nowMs(), (addresses) => {
-      eni = this.#newRecord(request, names, addresses);
+    this.#ipam.allocate(choice.candidates, wishes, names.id, nowMs(), (allocation) => {
+      eni = { ...this.#newRecord(request, names, allocation, choice), ...(wishes.fixed && { fixed: wishes.fixed }) };
       this.#enis.write(eni);
     });
     if (eni === undefined) throw new AgentError("Internal", "An allocation ended without a record");
@@ -180,7 +195,12 @@ export class LocalVpc implements NetworkProvider {
     return eni;
   }
 
-  #newRecord(request: AttachRequest, names: ReturnType<typeof eniNames>, addresses: AllocatedAddresses): EniRecord {
+  #newRecord(
+    request: AttachRequest,
+    names: ReturnType<typeof eniNames>,
+    { addresses, passed }: Allocation,
+    { source, sourceName, order, losers, notes }: VswitchChoice,
+  ): EniRecord {
     const vswitch = this.#deps.config.vswitches.find(({ id }) => id === addresses.vswitchId);
     if (vswitch === undefined) throw new AgentError("Internal", `vSwitch "${addresses.vswitchId}" is not configured`);
     const network: PodNetwork = {
@@ -194,6 +214,7 @@ export class LocalVpc implements NetworkProvider {
       ipv4Gateway: planRangeLayout(vswitch.cidr).gateway,
       ipv6: addresses.ipv6,
       ipv6PrefixLength: addresses.ipv6 === undefined ? undefined : vswitch.ipv6Cidr?.prefixLength,
+      choice: { source, sourceName, order, losers: [...losers, ...passed], notes },
     };
     const { sandboxId, namespace, name, netnsPath } = request;
     const createdAtMs = this.#deps.nowMs();
@@ -206,7 +227,7 @@ export class LocalVpc implements NetworkProvider {
     const router = this.#routers.get(eni.network.vpcId);
     if (router !== undefined) await detachEni(this.#deps.kernel, router, eni);
     const releasing: EniRecord = { ...eni, state: "releasing" };
-    this.#ipam.release(eni.id, this.#deps.nowMs(), () => this.#enis.write(releasing));
+    this.#ipam.release(eni.id, eni.fixed, this.#deps.nowMs(), () => this.#enis.write(releasing));
     this.#enis.remember(releasing);
     failpoint("net.eni-released");
     this.#seeOff(releasing);
@@ -255,9 +276,26 @@ export class LocalVpc implements NetworkProvider {
     return router;
   }
 
+  #ownerName(eniId: string): string {
+    const owner = this.#enis.list().find(({ id }) => id === eniId);
+    return owner === undefined
+      ? `ENI ${eniId}`
+      : `pod "${owner.namespace}/${owner.name}" (${owner.sandboxId.slice(0, 13)})`;
+  }
+
   #vpcsInUse(): ReadonlySet<string> {
     return new Set(this.#enis.list().map(({ network }) => network.vpcId));
   }
+}
+
+/** Fisher and Yates. */
+function shuffled(ids: readonly string[], random: IpamRandom): readonly string[] {
+  const order = [...ids];
+  for (let left = order.length; left > 1; left--) {
+    const pick = random.below(left);
+    [order[left - 1], order[pick]] = [order[pick] ?? "", order[left - 1] ?? ""];
+  }
+  return order;
 }
 
 /** Names the action; errors that say enough of themselves stay as they are. */

@@ -7,6 +7,7 @@ export interface AttachRequest {
   readonly netnsPath: string;
   readonly namespace: string;
   readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
 }
 

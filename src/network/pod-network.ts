@@ -1,3 +1,5 @@
+import type { VswitchChoice } from "./plan-vswitch-choice.ts";
+
 /** What a pod's one interface got; data only, stored with the sandbox and shown to callers. */
 export interface PodNetwork {
   readonly eniId: string;
@@ -12,4 +14,6 @@ export interface PodNetwork {
   readonly ipv4Gateway: string;
   readonly ipv6: string | undefined;
   readonly ipv6PrefixLength: number | undefined;
+  /** Why this vSwitch: who named it, how the named ones were ordered, and why the others were not it. */
+  readonly choice?: Pick<VswitchChoice, "source" | "sourceName" | "order" | "losers" | "notes">;
 }

@@ -1,5 +1,5 @@
 import { randomBytes, randomInt } from "node:crypto";
-import type { IpamRandom } from "./ipam.ts";
+import type { IpamRandom } from "./address-pool.ts";
 
 /** Chance as the kernel gives it: nobody can guess the next pod's address. */
 export const systemRandom: IpamRandom = {

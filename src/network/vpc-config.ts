@@ -1,5 +1,6 @@
 import { AgentError } from "../common/errors.ts";
 import { type Cidr, cidrContains, cidrOverlaps, formatCidr, parseCidr } from "./cidr.ts";
+import { ReservedRange } from "./reserved-range.ts";
 
 /** One `[[network.vpcs]]` of the configuration, its ranges still text. */
 export interface VpcSettings {
@@ -20,6 +21,8 @@ export interface VswitchSettings {
   readonly cidr: string;
   /** Empty: no IPv6 in this vSwitch. */
   readonly ipv6Cidr: string;
+  /** Blocks and ranges whose addresses are never given out: "10.88.1.0/28", "10.88.0.9-10.88.0.20". */
+  readonly reserved?: readonly string[];
 }
 
 export interface NetworkSettings {
@@ -40,6 +43,7 @@ export interface Vswitch {
   readonly zone: string;
   readonly cidr: Cidr;
   readonly ipv6Cidr: Cidr | undefined;
+  readonly reserved: readonly ReservedRange[];
 }
 
 /** The checked form: at least one VPC and one vSwitch; the first vSwitch is the default one. */
@@ -107,6 +111,7 @@ function parseVswitch(field: string, settings: VswitchSettings, vpcs: readonly V
     cidr: parseRange(`${field}.cidr`, settings.cidr, 4, 16, 28),
     ipv6Cidr: optionalRange(`${field}.ipv6_cidr`, settings.ipv6Cidr, 64, 64),
   };
+  const ranges = vswitch.ipv6Cidr === undefined ? [vswitch.cidr] : [vswitch.cidr, vswitch.ipv6Cidr];
   if (!cidrContains(vpc.cidr, vswitch.cidr)) {
     throw invalid(`${field}.cidr`, settings.cidr, `inside "${formatCidr(vpc.cidr)}" of VPC "${vpc.id}"`);
   }
@@ -118,7 +123,10 @@ function parseVswitch(field: string, settings: VswitchSettings, vpcs: readonly V
       throw invalid(`${field}.ipv6_cidr`, settings.ipv6Cidr, `inside "${formatCidr(vpc.ipv6Cidr)}" of VPC "${vpc.id}"`);
     }
   }
-  return vswitch;
+  const reserved = (settings.reserved ?? []).map((text, index) =>
+    ReservedRange.parse(`${field}.reserved[${index}]`, text, ranges),
+  );
+  return { ...vswitch, reserved };
 }
 
 function parseId(field: string, text: string): string {

@@ -32,6 +32,7 @@ export async function runSandbox(deps: SandboxDeps, record: SandboxRecord): Prom
     netnsPath: paths.namespaces.net,
     namespace: record.spec.metadata.namespace,
     name: record.spec.metadata.name,
+    labels: record.spec.labels,
     annotations: record.spec.annotations,
   });
   failpoint("run.network-attached");

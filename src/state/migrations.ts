@@ -27,4 +27,22 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX addresses_by_eni ON addresses (eni);
   `,
+  `
+  -- fixed addresses: held for the next pod of the same key; SQLite can't widen a CHECK in place
+  CREATE TABLE addresses_with_holders (
+    vswitch TEXT NOT NULL,
+    address TEXT NOT NULL,
+    eni     TEXT NOT NULL,
+    state   TEXT NOT NULL CHECK (state IN ('used', 'cooling', 'held')),
+    free_at INTEGER,
+    holder  TEXT,
+    PRIMARY KEY (vswitch, address)
+  ) STRICT;
+  INSERT INTO addresses_with_holders (vswitch, address, eni, state, free_at)
+    SELECT vswitch, address, eni, state, free_at FROM addresses;
+  DROP TABLE addresses;
+  ALTER TABLE addresses_with_holders RENAME TO addresses;
+  CREATE INDEX addresses_by_eni ON addresses (eni);
+  CREATE INDEX addresses_by_holder ON addresses (holder) WHERE holder IS NOT NULL;
+  `,
 ];

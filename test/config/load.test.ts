@@ -66,12 +66,13 @@ const defaults: Config = {
         zone: "local-a",
         cidr: "10.88.0.0/20",
         ipv6Cidr: "fd00:88::/64",
+        reserved: [],
       },
     ],
   },
   storage: { ephemeralSizeBytes: 30 * 2 ** 30 },
   manifests: { dir: "/etc/podling/manifests.d" },
-  cluster: { node: hostname() },
+  cluster: { id: "default", node: hostname() },
 };
 
 const ownNetwork = `
@@ -126,7 +127,9 @@ const accepted: ReadonlyArray<readonly [string, string, Partial<Config>]> = [
       network: {
         provider: "local-vpc",
         vpcs: [{ id: "vpc-a", cidr: "10.9.0.0/16", ipv6Cidr: "fd00:9::/56", natGateway: true }],
-        vswitches: [{ id: "vsw-a", vpc: "vpc-a", zone: "z", cidr: "10.9.0.0/20", ipv6Cidr: "fd00:9::/64" }],
+        vswitches: [
+          { id: "vsw-a", vpc: "vpc-a", zone: "z", cidr: "10.9.0.0/20", ipv6Cidr: "fd00:9::/64", reserved: [] },
+        ],
       },
     },
   ],
@@ -137,7 +140,7 @@ const accepted: ReadonlyArray<readonly [string, string, Partial<Config>]> = [
     "parts not built yet at their empty values",
     '[grpc]\ntcp_address = ""\n[grpc.tls]\n[cluster]\netcd_endpoints = []\nnode = "n1"',
     {
-      cluster: { node: "n1" },
+      cluster: { id: "default", node: "n1" },
     },
   ],
 ];

@@ -182,7 +182,14 @@ for op in (1, 2): s.send(b'\\xff' * 6 + mac + b'\\x08\\x06\\x00\\x01\\x08\\x00\\
   test("attach() again gives the same; after detach() another ENI in the same namespace", async () => {
     await using bed = await startedBed();
     const { id, netns, network } = await bed.addPod();
-    const request = { sandboxId: id, netnsPath: bed.netnsPath(id), namespace: "ns", name: "pod", annotations: {} };
+    const request = {
+      sandboxId: id,
+      netnsPath: bed.netnsPath(id),
+      namespace: "ns",
+      name: "pod",
+      labels: {},
+      annotations: {},
+    };
     expect(await bed.vpc.attach(request)).toEqual(network);
     await bed.vpc.detach(id);
     const later = await bed.vpc.attach(request);
@@ -194,7 +201,14 @@ for op in (1, 2): s.send(b'\\xff' * 6 + mac + b'\\x08\\x06\\x00\\x01\\x08\\x00\\
   test("attach() that fails leaves nothing, and its addresses rest", async () => {
     await using bed = await startedBed();
     const id = newId();
-    const request = { sandboxId: id, netnsPath: "/run/netns/none", namespace: "ns", name: "lost", annotations: {} };
+    const request = {
+      sandboxId: id,
+      netnsPath: "/run/netns/none",
+      namespace: "ns",
+      name: "lost",
+      labels: {},
+      annotations: {},
+    };
     await expect(bed.vpc.attach(request)).rejects.toMatchObject({
       code: "SystemFailure",
       message: expect.stringContaining('"ns/lost"'),

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newId } from "../../src/common/ids.ts";
 import { createLog } from "../../src/common/log.ts";
+import { noManifests } from "../../src/manifests/node-manifests.ts";
 import { LocalVpc } from "../../src/network/local-vpc.ts";
 import type { PodNetwork } from "../../src/network/pod-network.ts";
 import { systemRandom } from "../../src/network/system-random.ts";
@@ -87,6 +88,8 @@ export class NetworkBed implements AsyncDisposable {
     this.vpc = new LocalVpc({
       instance,
       config: parseNetworkConfig(settings),
+      manifests: () => noManifests,
+      clusterId: "default",
       database: this.database,
       kernel: this.kernel,
       sweeper: this.sweeper,
@@ -107,7 +110,14 @@ export class NetworkBed implements AsyncDisposable {
     this.live.add(id);
     this.#onIntent(id);
     await this.namespaces.create({ net: netnsPath }, "");
-    const network = await this.vpc.attach({ sandboxId: id, netnsPath, namespace: "ns", name: "pod", annotations });
+    const network = await this.vpc.attach({
+      sandboxId: id,
+      netnsPath,
+      namespace: "ns",
+      name: "pod",
+      labels: {},
+      annotations,
+    });
     return { id, netns: netnsPath.slice("/run/netns/".length), network };
   }
 

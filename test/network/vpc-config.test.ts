@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { formatCidr } from "../../src/network/cidr.ts";
-import { planVswitchChoice } from "../../src/network/plan-vswitch-choice.ts";
 import { type NetworkSettings, parseNetworkConfig } from "../../src/network/vpc-config.ts";
 
 const vpc = { id: "vpc-a", cidr: "10.0.0.0/16", ipv6Cidr: "fd00:1::/56", natGateway: true };
@@ -50,31 +49,5 @@ describe("parseNetworkConfig()", () => {
   ];
   test.each(refused)("refuses %s, naming the field", (_, settings, words) => {
     expect(() => parseNetworkConfig(settings)).toThrow(words);
-  });
-});
-
-describe("planVswitchChoice()", () => {
-  const other = { ...vpc, id: "vpc-b" };
-  const config = parseNetworkConfig({
-    vpcs: [vpc, other],
-    vswitches: [vswitch, { ...vswitch, id: "vsw-c", vpc: "vpc-b" }, second],
-  });
-  const annotated = (value: string) => ({ "k8s.aliyun.com/eci-vswitch": value });
-
-  test.each([
-    [{}, ["vsw-a", "vsw-b"]],
-    [annotated(""), ["vsw-a", "vsw-b"]],
-    [annotated("vsw-b, vsw-a,vsw-b"), ["vsw-b", "vsw-a"]],
-    [annotated("vsw-c"), ["vsw-c"]],
-  ])("%j → %j", (annotations, ids) => {
-    expect(planVswitchChoice(config, annotations)).toEqual(ids);
-  });
-
-  test.each([
-    ["vsw-x", "configured"],
-    ["vsw-a,vsw-c", "one VPC"],
-    ["vsw-a,".repeat(11), "at most 10"],
-  ])("refuses %s", (value, words) => {
-    expect(() => planVswitchChoice(config, annotated(value))).toThrow(words);
   });
 });

@@ -8,6 +8,8 @@ export interface AgentSettings {
   readonly mirrors?: Readonly<Record<string, string>>;
   /** Tables laid over the ones below, by top-level key. */
   readonly overrides?: Readonly<Record<string, object | string>>;
+  /** The table `network`, made of the ranges that nobody else on the machine uses. */
+  readonly network?: (instance: TestInstance) => object;
 }
 
 /** crun 1.8 refuses a machine that has both cgroup versions mounted; the wrapper hides the second from it. */
@@ -43,6 +45,7 @@ export function writeAgentConfig(instance: TestInstance, settings: AgentSettings
       ],
     },
     manifests: { dir: join(instance.scratch, "manifests.d") },
+    ...(settings.network && { network: settings.network(instance) }),
     ...settings.overrides,
   };
   const path = join(instance.scratch, "config.toml");

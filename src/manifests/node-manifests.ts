@@ -1,0 +1,58 @@
+import { AgentError } from "../common/errors.ts";
+import { type EciProfile, emptyEciProfile, isEciProfile, parseEciProfile } from "./eci-profile.ts";
+import type { Manifest } from "./manifest.ts";
+import { type PodNetworking, parsePodNetworking, podNetworkingApiVersion } from "./pod-networking.ts";
+
+/** What the manifests of a node say, read and checked. */
+export interface NodeManifests {
+  readonly eciProfile: EciProfile;
+  /** By name. */
+  readonly podNetworkings: readonly PodNetworking[];
+  /** Labels of the namespaces that have a manifest. CRI callers don't tell a namespace's labels. */
+  readonly namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
+}
+
+export const noManifests: NodeManifests = { eciProfile: emptyEciProfile, podNetworkings: [], namespaces: new Map() };
+
+/**
+ * Reads all manifests of a node together. Kinds that no part of the agent knows are let be.
+ * @throws AgentError InvalidArgument naming file and line; two of the same kind and name are a fault
+ */
+export function readNodeManifests(manifests: readonly Manifest[]): NodeManifests {
+  refuseTwins(manifests);
+  const profile = manifests.find(isEciProfile);
+  return {
+    eciProfile: profile === undefined ? emptyEciProfile : parseEciProfile(profile),
+    podNetworkings: manifests
+      .filter(({ apiVersion, kind }) => apiVersion === podNetworkingApiVersion && kind === "PodNetworking")
+      .map(parsePodNetworking)
+      .filter((networking) => networking !== undefined)
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    namespaces: new Map(
+      manifests
+        .filter(({ apiVersion, kind }) => apiVersion === "v1" && kind === "Namespace")
+        .map(({ name, labels }) => [name, labels]),
+    ),
+  };
+}
+
+/** A namespace's labels; every namespace has its own name as one (Kubernetes 1.22). */
+export function namespaceLabels(manifests: NodeManifests, namespace: string): Readonly<Record<string, string>> {
+  return { "kubernetes.io/metadata.name": namespace, ...manifests.namespaces.get(namespace) };
+}
+
+function refuseTwins(manifests: readonly Manifest[]): void {
+  const seen = new Map<string, Manifest>();
+  for (const manifest of manifests) {
+    const { apiVersion, kind, namespace, name } = manifest;
+    const key = JSON.stringify([apiVersion, kind, namespace, name]);
+    const earlier = seen.get(key);
+    if (earlier !== undefined) {
+      throw new AgentError(
+        "InvalidArgument",
+        `${manifest.where([])}: a second ${kind} ${JSON.stringify(name)}: the first stands at ${earlier.where([])}`,
+      );
+    }
+    seen.set(key, manifest);
+  }
+}
