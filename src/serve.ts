@@ -22,6 +22,7 @@ import { PinnedNamespaces } from "./runtime/pod-namespaces.ts";
 import { noFeatures, type RuntimeFeatures, readRuntimeFeatures } from "./runtime/runtime-features.ts";
 import { ShimEvents } from "./runtime/shim-events.ts";
 import { ShimLauncher } from "./runtime/shim-launcher.ts";
+import { UsageReader } from "./runtime/usage-reader.ts";
 import { heldChainIds } from "./sandbox/container-record.ts";
 import { ContainerTasks } from "./sandbox/container-tasks.ts";
 import { CreationClock } from "./sandbox/creation-clock.ts";
@@ -34,6 +35,7 @@ import { openStores } from "./sandbox/record-stores.ts";
 import { recover } from "./sandbox/recover.ts";
 import { releaseHost } from "./sandbox/release-host.ts";
 import { SandboxService } from "./sandbox/sandbox-service.ts";
+import { UsageService } from "./sandbox/usage-service.ts";
 import { Database } from "./state/database.ts";
 import { lockFile } from "./system/file-lock.ts";
 import { KernelWorker } from "./system/kernel-worker.ts";
@@ -61,6 +63,8 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   deps.shims.onLost((id) => void sandboxes.shimLost(id));
   const events = parts.use(new EventFanOut(new CreationClock(0)));
   publishChanges(deps, events);
+  const reader = parts.use(new UsageReader());
+  const usage = parts.use(new UsageService({ ...deps, reader }));
 
   await images.recover(new Map(deps.containers.list().map((record) => [record.id, heldChainIds(record)])));
   await deps.network.start(new Set(deps.sandboxes.list().map(({ id }) => id)));
@@ -68,7 +72,16 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   await recover(deps);
 
   const { instance, root, state, profile } = config;
-  const server = createServer({ profile, version, shownConfig: shownConfig(config), sandboxes, images, events, log });
+  const server = createServer({
+    profile,
+    version,
+    shownConfig: shownConfig(config),
+    sandboxes,
+    images,
+    events,
+    usage,
+    log,
+  });
   const admin = parts.use(
     adminService({
       about: { instance, version, profile, root, state },
@@ -79,6 +92,7 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   );
   server.addService(admin.definition, admin.implementation);
   await server.listen(config.grpc.address);
+  usage.start();
   log.info({ instance, version, address: config.grpc.address, pid: process.pid }, "agent serves");
   if (!stop.aborted) await once(stop, "abort");
 

@@ -14,6 +14,7 @@ import { type ImageRpcDeps, imageRpcs } from "./image-rpcs.ts";
 import { type InfoRpcDeps, infoRpcs } from "./info-rpcs.ts";
 import { type SandboxRpcDeps, sandboxRpcs } from "./sandbox-rpcs.ts";
 import { serve } from "./serve.ts";
+import { type StatsRpcDeps, statsRpcs } from "./stats-rpcs.ts";
 import { claimSocket, planSocket, publishSocket } from "./unix-listener.ts";
 
 /** Everything the RPCs work with. */
@@ -21,6 +22,7 @@ export type RpcDeps = SandboxRpcDeps &
   ContainerRpcDeps &
   ExecRpcDeps &
   EventRpcDeps &
+  StatsRpcDeps &
   ImageRpcDeps &
   InfoRpcDeps & { readonly log: Log };
 
@@ -68,7 +70,14 @@ export function createServer(deps: RpcDeps): RpcServer {
     runtime.v1.RuntimeService.service,
     serve<RuntimeServiceHandlers>(
       runtime.v1.RuntimeService.service,
-      { ...infoRpcs(deps), ...sandboxRpcs(deps), ...containerRpcs(deps), ...execRpcs(deps), ...eventRpcs(deps) },
+      {
+        ...infoRpcs(deps),
+        ...sandboxRpcs(deps),
+        ...containerRpcs(deps),
+        ...execRpcs(deps),
+        ...eventRpcs(deps),
+        ...statsRpcs(deps),
+      },
       deps.log,
     ),
   );

@@ -79,6 +79,15 @@ export function cgroupDirectories(layout: CgroupLayout, path: string): readonly 
   return layout.trees.map((tree) => `${tree}${clean}`);
 }
 
+/**
+ * The directory of a group where one controller shows, there or not. @param controller ignored on v2
+ * @returns undefined when nothing mounts that controller @throws SystemError for a path that is the root or leaves it
+ */
+export function cgroupDirectory(layout: CgroupLayout, path: string, controller: string): string | undefined {
+  const tree = layout.kind === "v2" ? layout.trees[0] : layout.treeOf.get(controller);
+  return tree === undefined ? undefined : `${tree}${checkedPath(path)}`;
+}
+
 /** Makes a group and its parents in every tree. @throws SystemError */
 export function createCgroup(layout: CgroupLayout, path: string): void {
   for (const directory of cgroupDirectories(layout, path)) {

@@ -14,6 +14,7 @@ import { createServer, type RpcDeps } from "../../src/rpc/server.ts";
 export interface FakeParts {
   readonly sandboxes?: Partial<RpcDeps["sandboxes"]>;
   readonly images?: Partial<RpcDeps["images"]>;
+  readonly usage?: Partial<RpcDeps["usage"]>;
   readonly events?: Partial<RpcDeps["events"]>;
   readonly log?: RpcDeps["log"];
 }
@@ -39,6 +40,7 @@ export function fakeDeps(parts: FakeParts = {}): RpcDeps {
     log: parts.log ?? createLog("silent"),
     sandboxes: strict("sandboxes", sandboxes) as RpcDeps["sandboxes"],
     images: strict("images", parts.images ?? {}) as RpcDeps["images"],
+    usage: strict("usage", parts.usage ?? {}) as RpcDeps["usage"],
     events: strict("events", parts.events ?? {}) as RpcDeps["events"],
   };
 }
