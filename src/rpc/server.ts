@@ -12,6 +12,7 @@ import { type EventRpcDeps, eventRpcs } from "./event-rpcs.ts";
 import { type ExecRpcDeps, execRpcs } from "./exec-rpcs.ts";
 import { type ImageRpcDeps, imageRpcs } from "./image-rpcs.ts";
 import { type InfoRpcDeps, infoRpcs } from "./info-rpcs.ts";
+import { type MetricsRpcDeps, metricsRpcs } from "./metrics-rpcs.ts";
 import { type SandboxRpcDeps, sandboxRpcs } from "./sandbox-rpcs.ts";
 import { serve } from "./serve.ts";
 import { type StatsRpcDeps, statsRpcs } from "./stats-rpcs.ts";
@@ -23,6 +24,7 @@ export type RpcDeps = SandboxRpcDeps &
   ExecRpcDeps &
   EventRpcDeps &
   StatsRpcDeps &
+  MetricsRpcDeps &
   ImageRpcDeps &
   InfoRpcDeps & { readonly log: Log };
 
@@ -77,6 +79,7 @@ export function createServer(deps: RpcDeps): RpcServer {
         ...execRpcs(deps),
         ...eventRpcs(deps),
         ...statsRpcs(deps),
+        ...metricsRpcs(deps),
       },
       deps.log,
     ),
