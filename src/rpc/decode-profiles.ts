@@ -1,64 +1,122 @@
 import type { SELinuxOption__Output } from "../generated/runtime/v1/SELinuxOption.ts";
 import type { SecurityProfile__Output } from "../generated/runtime/v1/SecurityProfile.ts";
-import { invalid, notBuilt } from "./field-error.ts";
+import type { ContainerSpec } from "../sandbox/container-spec.ts";
+import { checkAbsolutePath, checkNoNul } from "./field-checks.ts";
+import { invalid, missing } from "./field-error.ts";
+
+type Security = ContainerSpec["settings"]["security"];
+type SecurityProfile = Security["seccomp"];
+
+/** How one of the two kinds of profiles is written. */
+interface ProfileKind {
+  /** Texts of the older field that mean the runtime's own profile. */
+  readonly defaultTexts: readonly string[];
+  /** What follows "localhost/", or stands alone in the newer field. */
+  readonly checkReference: (field: string, reference: string) => string;
+}
+
+const seccompKind: ProfileKind = {
+  defaultTexts: ["runtime/default", "docker/default"],
+  checkReference: checkAbsolutePath,
+};
+const apparmorKind: ProfileKind = {
+  defaultTexts: ["runtime/default"],
+  checkReference: checkProfileName,
+};
+const localhostPrefix = "localhost/";
 
 /**
- * Refuses every security profile that would have to be applied: none is built yet, and a container that silently runs
- * without the one it asked for is worse than one that doesn't run.
- * @param field of the message; an absent message or Unconfined passes
- * @throws AgentError InvalidArgument, Unimplemented
+ * A seccomp profile. The older text counts only where the message is absent; kubelet fills both alike.
+ * @param field of the message
+ * @param textField of the older form
+ * @throws AgentError InvalidArgument
  */
-export function checkUnconfined(field: string, feature: string, profile: SecurityProfile__Output | null): void {
-  if (profile === null) return;
-  switch (profile.profile_type) {
-    case "Unconfined":
-      checkNoReference(field, profile);
-      return;
+export function decodeSeccomp(
+  field: string,
+  profile: SecurityProfile__Output | null,
+  textField: string,
+  text: string,
+): SecurityProfile {
+  if (profile !== null) return decodeProfile(seccompKind, field, profile);
+  return decodeProfileText(seccompKind, textField, text);
+}
+
+/** As {@link decodeSeccomp}, for AppArmor. */
+export function decodeApparmor(
+  field: string,
+  profile: SecurityProfile__Output | null,
+  textField: string,
+  text: string,
+): SecurityProfile {
+  if (profile !== null) return decodeProfile(apparmorKind, field, profile);
+  return decodeProfileText(apparmorKind, textField, text);
+}
+
+function decodeProfile(kind: ProfileKind, field: string, profile: SecurityProfile__Output): SecurityProfile {
+  const { profile_type, localhost_ref } = profile;
+  if (profile_type === "Localhost") {
+    if (localhost_ref === "") throw missing(`${field}.localhost_ref`);
+    // containerd takes the older form's prefix here too.
+    const reference = localhost_ref.startsWith(localhostPrefix)
+      ? localhost_ref.slice(localhostPrefix.length)
+      : localhost_ref;
+    return { kind: "localhost", reference: kind.checkReference(`${field}.localhost_ref`, reference) };
+  }
+  if (localhost_ref !== "") {
+    throw invalid(`${field}.localhost_ref`, localhost_ref, "must be empty unless profile_type is Localhost");
+  }
+  switch (profile_type) {
     case "RuntimeDefault":
-      checkNoReference(field, profile);
-      throw notBuilt(`${field}.profile_type`, "RuntimeDefault", `${feature} profiles are`);
-    case "Localhost":
-      throw notBuilt(`${field}.profile_type`, "Localhost", `${feature} profiles are`);
+      return { kind: "runtime-default" };
+    case "Unconfined":
+      return { kind: "unconfined" };
     default:
       throw invalid(
         `${field}.profile_type`,
-        profile.profile_type satisfies never,
+        profile_type satisfies never,
         "must be RuntimeDefault, Unconfined or Localhost",
       );
   }
 }
 
+/** The older text form: "", unconfined, runtime/default, or localhost/ and a path or name. */
+function decodeProfileText(kind: ProfileKind, field: string, text: string): SecurityProfile {
+  if (text === "") return { kind: "unset" };
+  if (text === "unconfined") return { kind: "unconfined" };
+  if (kind.defaultTexts.includes(text)) return { kind: "runtime-default" };
+  if (text.startsWith(localhostPrefix)) {
+    return { kind: "localhost", reference: kind.checkReference(field, text.slice(localhostPrefix.length)) };
+  }
+  const texts = ["unconfined", ...kind.defaultTexts].map((one) => `"${one}"`).join(", ");
+  throw invalid(field, text, `must be ${texts}, or "${localhostPrefix}" and a profile`);
+}
+
+/** Names of AppArmor profiles are paths or words; the runtime writes them into a file of /proc. */
+function checkProfileName(field: string, name: string): string {
+  if (name === "") throw missing(field);
+  checkNoNul(field, name);
+  if (/[\n\r]/.test(name) || name.length > 4096) throw invalid(field, name, "must be the name of a loaded profile");
+  return name;
+}
+
+/** Sensitivities and categories: "s0", "s0:c1,c2", "s0-s3:c0.c1023". */
+const level = /^s\d{1,2}(-s\d{1,2})?(:c\d{1,4}(\.c\d{1,4})?(,c\d{1,4}(\.c\d{1,4})?)*)?$/;
+
 /**
- * The same for a pod's own process. There is none, so RuntimeDefault, which kubelet always asks for here, holds anyway.
+ * SELinux options; an empty message asks for nothing.
+ * @throws AgentError InvalidArgument
  */
-export function checkSandboxProfile(field: string, feature: string, profile: SecurityProfile__Output | null): void {
-  if (profile?.profile_type === "RuntimeDefault") checkNoReference(field, profile);
-  else checkUnconfined(field, feature, profile);
-}
-
-/** The older text form of a profile: "", unconfined, runtime/default, docker/default or localhost/NAME. */
-export function checkUnconfinedText(field: string, feature: string, text: string): void {
-  if (text === "" || text === "unconfined") return;
-  if (text === "runtime/default" || text === "docker/default" || text.startsWith("localhost/")) {
-    throw notBuilt(field, text, `${feature} profiles are`);
+export function decodeSelinux(field: string, options: SELinuxOption__Output | null): Security["selinux"] {
+  if (options === null) return undefined;
+  const { user, role, type } = options;
+  for (const [name, text] of Object.entries({ user, role, type })) {
+    if (!/^[A-Za-z0-9_.-]{0,255}$/.test(text)) {
+      throw invalid(`${field}.${name}`, text, "must be a name of letters, digits, _, . and -");
+    }
   }
-  throw invalid(field, text, 'must be "unconfined", "runtime/default" or "localhost/" and a name');
-}
-
-/** As {@link checkUnconfinedText}, for a pod. */
-export function checkSandboxProfileText(field: string, feature: string, text: string): void {
-  if (text !== "runtime/default" && text !== "docker/default") checkUnconfinedText(field, feature, text);
-}
-
-/** @throws AgentError Unimplemented when a label is asked for */
-export function checkNoLabel(field: string, options: SELinuxOption__Output | null): void {
-  if (options === null) return;
-  for (const name of ["user", "role", "type", "level"] as const) {
-    if (options[name] !== "") throw notBuilt(`${field}.${name}`, options[name], "SELinux labels are");
+  if (options.level !== "" && !level.test(options.level)) {
+    throw invalid(`${field}.level`, options.level, 'must be a level such as "s0:c1,c2"');
   }
-}
-
-function checkNoReference(field: string, profile: SecurityProfile__Output): void {
-  if (profile.localhost_ref === "") return;
-  throw invalid(`${field}.localhost_ref`, profile.localhost_ref, "must be empty unless profile_type is Localhost");
+  if (user + role + type + options.level === "") return undefined;
+  return { user, role, type, level: options.level };
 }

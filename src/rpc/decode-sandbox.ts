@@ -7,7 +7,7 @@ import type { PortMapping__Output } from "../generated/runtime/v1/PortMapping.ts
 import type { RunPodSandboxRequest__Output } from "../generated/runtime/v1/RunPodSandboxRequest.ts";
 import type { SandboxSpec } from "../sandbox/sandbox-spec.ts";
 import { decodeSandboxNamespaces } from "./decode-namespaces.ts";
-import { checkNoLabel, checkSandboxProfile, checkSandboxProfileText } from "./decode-profiles.ts";
+import { decodeApparmor, decodeSeccomp, decodeSelinux } from "./decode-profiles.ts";
 import { decodeResources } from "./decode-resources.ts";
 import { decodeUser } from "./decode-security.ts";
 import { checkAbsolutePath, checkInteger, checkName, cleanPath, decodeMap } from "./field-checks.ts";
@@ -93,11 +93,14 @@ function checkPortMapping(profile: Profile, field: string, mapping: PortMapping_
   throw notBuilt(`${field}.host_port`, hostPort, "host ports are");
 }
 
-type LinuxPart = Pick<SandboxSpec, "cgroupParent" | "namespaces" | "privileged" | "overhead" | "resources">;
+type LinuxPart = Pick<
+  SandboxSpec,
+  "cgroupParent" | "namespaces" | "privileged" | "selinux" | "seccomp" | "apparmor" | "overhead" | "resources"
+>;
 
 function decodeLinux(profile: Profile, field: string, linux: LinuxPodSandboxConfig__Output | null): LinuxPart {
   const security = linux?.security_context ?? null;
-  checkSecurity(profile, `${field}.security_context`, security);
+  const confinement = decodeConfinement(profile, `${field}.security_context`, security);
   const [sysctl] = Object.keys(linux?.sysctls ?? {});
   if (sysctl !== undefined) throw notBuilt(`${field}.sysctls`, sysctl, "sysctls are");
   return {
@@ -108,22 +111,33 @@ function decodeLinux(profile: Profile, field: string, linux: LinuxPodSandboxConf
       security?.namespace_options ?? null,
     ),
     privileged: security?.privileged ?? false,
+    ...confinement,
     overhead: linux?.overhead ? decodeResources(`${field}.overhead`, linux.overhead) : undefined,
     resources: linux?.resources ? decodeResources(`${field}.resources`, linux.resources) : undefined,
   };
 }
 
-/** A pod has no process of its own: its user and root are checked, so that mistakes show, and otherwise unused. */
-function checkSecurity(profile: Profile, field: string, context: LinuxSandboxSecurityContext__Output | null): void {
-  if (context === null) return;
+/**
+ * What confines a pod's own process, which holds its PID namespace. That runs as nobody in an empty root, whatever user
+ * and root are asked for: those are checked, so that mistakes show, and otherwise unused.
+ */
+function decodeConfinement(
+  profile: Profile,
+  field: string,
+  context: LinuxSandboxSecurityContext__Output | null,
+): Pick<SandboxSpec, "selinux" | "seccomp" | "apparmor"> {
+  if (context === null) return {};
   if (context.privileged) admit(profile, "privileged", `${field}.privileged`, true);
   decodeUser(field, context);
-  checkNoLabel(`${field}.selinux_options`, context.selinux_options);
-  checkSandboxProfile(`${field}.seccomp`, "seccomp", context.seccomp);
-  checkSandboxProfile(`${field}.apparmor`, "AppArmor", context.apparmor);
-  if (context.seccomp === null) {
-    checkSandboxProfileText(`${field}.seccomp_profile_path`, "seccomp", context.seccomp_profile_path);
-  }
+  const textField = `${field}.seccomp_profile_path`;
+  const selinux = decodeSelinux(`${field}.selinux_options`, context.selinux_options);
+  const seccomp = decodeSeccomp(`${field}.seccomp`, context.seccomp, textField, context.seccomp_profile_path);
+  const apparmor = decodeApparmor(`${field}.apparmor`, context.apparmor, `${field}.apparmor`, "");
+  return {
+    ...(selinux !== undefined && { selinux }),
+    ...(seccomp.kind !== "unset" && { seccomp }),
+    ...(apparmor.kind !== "unset" && { apparmor }),
+  };
 }
 
 function decodeCgroupParent(field: string, path: string): string {

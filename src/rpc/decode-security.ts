@@ -4,9 +4,9 @@ import type { LinuxContainerSecurityContext__Output } from "../generated/runtime
 import type { SupplementalGroupsPolicy__Output } from "../generated/runtime/v1/SupplementalGroupsPolicy.ts";
 import type { ContainerSpec } from "../sandbox/container-spec.ts";
 import { decodeContainerPid } from "./decode-namespaces.ts";
-import { checkNoLabel, checkUnconfined, checkUnconfinedText } from "./decode-profiles.ts";
+import { decodeApparmor, decodeSeccomp, decodeSelinux } from "./decode-profiles.ts";
 import { checkAbsolutePath, checkInteger } from "./field-checks.ts";
-import { invalid, notBuilt } from "./field-error.ts";
+import { invalid } from "./field-error.ts";
 import { admit, type Profile } from "./profile-policy.ts";
 
 type SecurityContext = ContainerSpec["settings"]["security"];
@@ -22,6 +22,8 @@ const defaultSecurity: SecurityContext = {
   maskedPaths: undefined,
   readonlyPaths: undefined,
   pid: { kind: "pod" },
+  seccomp: { kind: "unset" },
+  apparmor: { kind: "unset" },
 };
 /** Largest user or group id a container can be given. */
 const maxId = 2 ** 31 - 1;
@@ -37,16 +39,7 @@ export function decodeSecurity(
 ): SecurityContext {
   if (context === null) return defaultSecurity;
   if (context.privileged) admit(profile, "privileged", `${field}.privileged`, true);
-  checkNoLabel(`${field}.selinux_options`, context.selinux_options);
-  checkUnconfined(`${field}.seccomp`, "seccomp", context.seccomp);
-  checkUnconfined(`${field}.apparmor`, "AppArmor", context.apparmor);
-  // The older text counts only where the message is absent; kubelet fills both alike.
-  if (context.seccomp === null) {
-    checkUnconfinedText(`${field}.seccomp_profile_path`, "seccomp", context.seccomp_profile_path);
-  }
-  if (context.apparmor === null) {
-    checkUnconfinedText(`${field}.apparmor_profile`, "AppArmor", context.apparmor_profile);
-  }
+  const selinux = decodeSelinux(`${field}.selinux_options`, context.selinux_options);
   return {
     user: decodeUser(field, context),
     privileged: context.privileged,
@@ -56,6 +49,19 @@ export function decodeSecurity(
     maskedPaths: decodePaths(`${field}.masked_paths`, context.masked_paths),
     readonlyPaths: decodePaths(`${field}.readonly_paths`, context.readonly_paths),
     pid: decodeContainerPid(profile, `${field}.namespace_options`, context.namespace_options),
+    seccomp: decodeSeccomp(
+      `${field}.seccomp`,
+      context.seccomp,
+      `${field}.seccomp_profile_path`,
+      context.seccomp_profile_path,
+    ),
+    apparmor: decodeApparmor(
+      `${field}.apparmor`,
+      context.apparmor,
+      `${field}.apparmor_profile`,
+      context.apparmor_profile,
+    ),
+    ...(selinux !== undefined && { selinux }),
   };
 }
 
@@ -108,13 +114,14 @@ function decodeGroupsPolicy(field: string, policy: SupplementalGroupsPolicy__Out
 
 function decodeCapabilities(field: string, capability: Capability__Output | null): SecurityContext["capabilities"] {
   if (capability === null) return { add: [], drop: [] };
-  const [ambient] = capability.add_ambient_capabilities;
-  if (ambient !== undefined) {
-    throw notBuilt(`${field}.add_ambient_capabilities[0]`, ambient, "ambient capabilities are");
-  }
-  const decode = (name: "add_capabilities" | "drop_capabilities") =>
+  const decode = (name: "add_capabilities" | "drop_capabilities" | "add_ambient_capabilities") =>
     capability[name].map((text, index) => decodeCapability(`${field}.${name}[${index}]`, text));
-  return { add: decode("add_capabilities"), drop: decode("drop_capabilities") };
+  const ambient = decode("add_ambient_capabilities");
+  return {
+    add: decode("add_capabilities"),
+    drop: decode("drop_capabilities"),
+    ...(ambient.length > 0 && { ambient }),
+  };
 }
 
 /** "net_admin", "CAP_NET_ADMIN" and "NET_ADMIN" are one; whether the kernel has it, the spec planner knows. */

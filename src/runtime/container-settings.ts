@@ -69,6 +69,27 @@ export interface SecurityContext {
   /** undefined: the runtime's defaults; an empty list: none. */
   readonly readonlyPaths: readonly string[] | undefined;
   readonly pid: PidNamespace;
+  readonly seccomp: SecurityProfile;
+  readonly apparmor: SecurityProfile;
+  /** Absent: the pod's. */
+  readonly selinux?: SelinuxOptions;
+}
+
+/** What confines a process by seccomp or AppArmor. */
+export type SecurityProfile =
+  /** Nothing was asked: what the node does then. */
+  | { readonly kind: "unset" }
+  | { readonly kind: "unconfined" }
+  | { readonly kind: "runtime-default" }
+  /** A seccomp profile's absolute path, or the name of an AppArmor profile that is loaded. */
+  | { readonly kind: "localhost"; readonly reference: string };
+
+/** Parts of an SELinux context; an empty one is the node's own. */
+export interface SelinuxOptions {
+  readonly user: string;
+  readonly role: string;
+  readonly type: string;
+  readonly level: string;
 }
 
 /** Which PID namespace a container joins. */
@@ -91,6 +112,8 @@ export interface UserRequest {
 export interface CapabilityRequest {
   readonly add: readonly string[];
   readonly drop: readonly string[];
+  /** Added like the others, and kept across the execution of programs by users other than root. */
+  readonly ambient?: readonly string[];
 }
 
 /** Limits; an absent field is unlimited or the kernel's default. */

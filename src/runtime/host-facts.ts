@@ -1,7 +1,10 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { release } from "node:os";
 import { type CgroupLayout, detectCgroups, supportsSwapLimit } from "../system/cgroup.ts";
+import { hasApparmor } from "./apparmor.ts";
 import { parseCapabilityMask } from "./capability-names.ts";
+import { readSelinuxContexts } from "./selinux-host.ts";
+import type { SelinuxContexts } from "./selinux-label.ts";
 
 /** What this host lets the agent give to containers; read once, for none of it changes while the agent runs. */
 export interface HostFacts {
@@ -20,6 +23,12 @@ export interface HostFacts {
   readonly nofileHardLimit: number;
   /** Such as "6.1.0-13-amd64". */
   readonly kernelRelease: string;
+  readonly architecture: NodeJS.Architecture;
+  /** Whether the kernel takes seccomp filters. */
+  readonly seccomp: boolean;
+  readonly apparmor: boolean;
+  /** undefined: SELinux is off. */
+  readonly selinux: SelinuxContexts | undefined;
 }
 
 /** Reads the facts of the running host from /proc and /sys. */
@@ -34,6 +43,11 @@ export function readHostFacts(cgroups: CgroupLayout = detectCgroups()): HostFact
     ownOomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "utf8").trim()),
     nofileHardLimit: parseNofileHardLimit(readFileSync("/proc/self/limits", "utf8")),
     kernelRelease: release(),
+    architecture: process.arch,
+    // The file is there exactly when CONFIG_SECCOMP_FILTER is (Linux 4.14).
+    seccomp: existsSync("/proc/sys/kernel/seccomp/actions_avail"),
+    apparmor: hasApparmor(),
+    selinux: readSelinuxContexts(),
   };
 }
 

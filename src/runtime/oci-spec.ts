@@ -22,6 +22,8 @@ export interface OciProcess {
   readonly rlimits: readonly OciRlimit[];
   readonly noNewPrivileges: boolean;
   readonly oomScoreAdj: number;
+  readonly apparmorProfile?: string;
+  readonly selinuxLabel?: string;
 }
 
 export interface OciUser {
@@ -30,11 +32,16 @@ export interface OciUser {
   readonly additionalGids: readonly number[];
 }
 
-/** Inheritable and ambient sets stay empty: what a process inherits it could pass to programs the user didn't mean. */
+/**
+ * Inheritable and ambient sets stay empty unless ambient capabilities are asked for: what a process inherits it could
+ * pass to programs the user didn't mean.
+ */
 export interface OciCapabilities {
   readonly bounding: readonly string[];
   readonly effective: readonly string[];
   readonly permitted: readonly string[];
+  readonly inheritable?: readonly string[];
+  readonly ambient?: readonly string[];
 }
 
 export interface OciRlimit {
@@ -59,6 +66,33 @@ export interface OciLinux {
   readonly rootfsPropagation?: "rslave" | "rshared";
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
+  readonly seccomp?: OciSeccomp;
+  /** SELinux label of the files the runtime mounts. */
+  readonly mountLabel?: string;
+}
+
+/** config-linux.md, "Seccomp". */
+export interface OciSeccomp {
+  readonly defaultAction: string;
+  readonly defaultErrnoRet?: number;
+  readonly architectures: readonly string[];
+  readonly flags?: readonly string[];
+  readonly listenerPath?: string;
+  readonly listenerMetadata?: string;
+  readonly syscalls: readonly OciSyscallRule[];
+}
+
+export interface OciSyscallRule {
+  readonly names: readonly string[];
+  readonly action: string;
+  readonly errnoRet?: number;
+  /** All must hold. */
+  readonly args?: readonly {
+    readonly index: number;
+    readonly value: number;
+    readonly valueTwo?: number;
+    readonly op: string;
+  }[];
 }
 
 export interface OciNamespace {

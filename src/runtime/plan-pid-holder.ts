@@ -1,6 +1,7 @@
 import type { HostFacts } from "./host-facts.ts";
-import { type OciSpec, ociVersion } from "./oci-spec.ts";
+import { type OciSeccomp, type OciSpec, ociVersion } from "./oci-spec.ts";
 import { cgroupPath } from "./plan-spec.ts";
+import type { SelinuxLabels } from "./selinux-label.ts";
 import type { SpecSandbox } from "./spec-input.ts";
 import { defaultMaskedPaths, defaultReadonlyPaths } from "./spec-security.ts";
 
@@ -19,13 +20,22 @@ export interface PidHolderInput {
   /** The directory that {@link preparePidHolder} made. */
   readonly rootfsPath: string;
   readonly facts: Pick<HostFacts, "hasCapSysResource" | "ownOomScoreAdj">;
+  readonly confinement?: Confinement;
+}
+
+/** What confines the process beyond its having no privilege. */
+export interface Confinement {
+  readonly seccomp?: OciSeccomp | undefined;
+  readonly apparmorProfile?: string | undefined;
+  readonly labels?: SelinuxLabels | undefined;
 }
 
 /**
  * The OCI spec of the process that keeps a pod's shared PID namespace alive: catatonit in its pause mode, which as
  * PID 1 there also reaps what the containers leave behind. Its task has the sandbox's id.
  */
-export function planPidHolder({ sandbox, rootfsPath, facts }: PidHolderInput): OciSpec {
+export function planPidHolder({ sandbox, rootfsPath, facts, confinement = {} }: PidHolderInput): OciSpec {
+  const { seccomp, apparmorProfile, labels } = confinement;
   const joined = [
     { type: "network", path: sandbox.netnsPath },
     { type: "ipc", path: sandbox.ipcPath },
@@ -44,6 +54,8 @@ export function planPidHolder({ sandbox, rootfsPath, facts }: PidHolderInput): O
       noNewPrivileges: true,
       // With it all of the pod's processes die, so the kernel takes it as late as we may ask; -998 is kubelet's for it.
       oomScoreAdj: facts.hasCapSysResource ? -998 : facts.ownOomScoreAdj,
+      ...(apparmorProfile !== undefined && { apparmorProfile }),
+      ...(labels?.process !== undefined && { selinuxLabel: labels.process }),
     },
     root: { path: rootfsPath, readonly: true },
     mounts: [
@@ -61,6 +73,8 @@ export function planPidHolder({ sandbox, rootfsPath, facts }: PidHolderInput): O
       ],
       maskedPaths: defaultMaskedPaths,
       readonlyPaths: defaultReadonlyPaths,
+      ...(seccomp !== undefined && { seccomp }),
+      ...(labels !== undefined && { mountLabel: labels.mount }),
     },
   };
 }

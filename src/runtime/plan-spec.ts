@@ -1,5 +1,6 @@
 import { AgentError } from "../common/errors.ts";
 import { type OciSpec, ociVersion } from "./oci-spec.ts";
+import { planApparmor, planSeccomp, planSelinux } from "./spec-confinement.ts";
 import { planDevices } from "./spec-devices.ts";
 import type { SpecInput } from "./spec-input.ts";
 import { planMounts } from "./spec-mounts.ts";
@@ -21,9 +22,23 @@ export function planSpec(input: SpecInput): OciSpec {
   const { mounts, rootfsPropagation } = planMounts(input);
   const { nodes: devices, rules } = planDevices(privileged, input.hostDevices ?? [], input.devices ?? []);
   const sysctl = planSysctls(input);
+  const process = planProcess(input);
+  const apparmorProfile = planApparmor(settings.security, input.apparmorProfiles);
+  const labels = planSelinux(input);
+  const seccomp = planSeccomp({
+    asked: settings.security.seccomp,
+    privileged,
+    facts,
+    capabilities: process.capabilities.bounding,
+    file: input.seccompFile,
+  });
   return {
     ociVersion,
-    process: planProcess(input),
+    process: {
+      ...process,
+      ...(apparmorProfile !== undefined && { apparmorProfile }),
+      ...(labels?.process !== undefined && { selinuxLabel: labels.process }),
+    },
     root: { path: input.rootfsPath ?? "rootfs", readonly: settings.security.readonlyRootfs },
     mounts,
     annotations: planAnnotations(input),
@@ -35,6 +50,8 @@ export function planSpec(input: SpecInput): OciSpec {
       ...(Object.keys(sysctl).length > 0 && { sysctl }),
       ...(rootfsPropagation !== undefined && { rootfsPropagation }),
       ...planPathMasks(settings.security),
+      ...(seccomp !== undefined && { seccomp }),
+      ...(labels !== undefined && { mountLabel: labels.mount }),
     },
   };
 }

@@ -1,6 +1,7 @@
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError, errnoOf } from "../common/errors.ts";
+import { setXattr } from "../system/extended-attributes.ts";
 
 /** What the pod's resolver is told; the same shape as the sandbox's DNS config. */
 export interface ResolverConfig {
@@ -15,6 +16,8 @@ export interface PodFiles {
   readonly addresses: readonly string[];
   /** undefined: the host's resolv.conf. */
   readonly dns: ResolverConfig | undefined;
+  /** SELinux label of the files; undefined where the host has no SELinux. */
+  readonly label?: string | undefined;
 }
 
 /** Where a pod's files lie. */
@@ -51,9 +54,19 @@ export function writePodFiles(directory: string, files: PodFiles): void {
       writeFileSync(path, text);
       // Every user of the pod reads them, whatever our umask is.
       chmodSync(path, 0o644);
+      if (files.label !== undefined) setLabel(path, files.label);
     } catch (cause) {
       throw new AgentError("SystemFailure", `Can't write the pod's file "${path}"`, { cause });
     }
+  }
+}
+
+function setLabel(path: string, label: string): void {
+  const fd = openSync(path, "r");
+  try {
+    setXattr(fd, "security.selinux", Buffer.from(label));
+  } finally {
+    closeSync(fd);
   }
 }
 

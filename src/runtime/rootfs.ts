@@ -12,13 +12,15 @@ export interface RootfsMount {
   readonly work: string;
   /** Absolute path of the mount point; made when missing. */
   readonly target: string;
+  /** SELinux context of its files; undefined where the host has no SELinux. */
+  readonly context?: string | undefined;
 }
 
 /**
  * Mounts a container's root file system. Mounted already counts as done.
  * @throws AgentError SystemFailure
  */
-export function mountRootfs({ lower, upper, work, target }: RootfsMount): void {
+export function mountRootfs({ lower, upper, work, target, context }: RootfsMount): void {
   try {
     mkdirSync(target, { recursive: true, mode: 0o700 });
     if (isMountPoint(target)) return;
@@ -28,7 +30,7 @@ export function mountRootfs({ lower, upper, work, target }: RootfsMount): void {
     // Left by a mount that a power loss cut off: with it the kernel refuses to mount again (overlayfs.rst, "Volatile mount").
     if (existsSync(join(work, "work/incompat/volatile"))) rmSync(work, { recursive: true, force: true });
     mkdirSync(work, { recursive: true, mode: 0o700 });
-    mountOverlay({ lower, writable: { upper, work }, target });
+    mountOverlay({ lower, writable: { upper, work }, target, context });
   } catch (cause) {
     throw new AgentError("SystemFailure", `Can't mount the root file system on "${target}"`, { cause });
   }
@@ -44,14 +46,16 @@ export async function unmountRootfs(target: string): Promise<void> {
 
 /**
  * Mounts the pod's shared memory: 64 MiB, which all its containers see at /dev/shm. Mounted already counts as done.
+ * @param context as in {@link RootfsMount}
  * @throws AgentError SystemFailure
  */
-export function mountShm(target: string): void {
+export function mountShm(target: string, context?: string): void {
   try {
     mkdirSync(target, { recursive: true, mode: 0o700 });
     if (isMountPoint(target)) return;
     const flags = mountFlag.nosuid | mountFlag.nodev | mountFlag.noexec;
-    mountFileSystem("shm", target, "tmpfs", flags, "mode=1777,size=65536k");
+    const options = "mode=1777,size=65536k";
+    mountFileSystem("shm", target, "tmpfs", flags, context === undefined ? options : `${options},context="${context}"`);
   } catch (cause) {
     throw new AgentError("SystemFailure", `Can't mount the pod's shared memory on "${target}"`, { cause });
   }

@@ -1,6 +1,6 @@
-import type { ContainerSettings } from "./container-settings.ts";
+import type { ContainerSettings, SelinuxOptions } from "./container-settings.ts";
 import type { HostFacts } from "./host-facts.ts";
-import type { OciDevice } from "./oci-spec.ts";
+import type { OciDevice, OciSeccomp } from "./oci-spec.ts";
 import type { RuntimeFeatures } from "./runtime-features.ts";
 import type { GrantedDevice } from "./spec-devices.ts";
 
@@ -29,6 +29,10 @@ export interface SpecInput {
   readonly features?: RuntimeFeatures;
   /** The devices it asked for, as found on the host. */
   readonly devices?: readonly GrantedDevice[];
+  /** The profile in the file that `settings.security.seccomp` names. */
+  readonly seccompFile?: OciSeccomp;
+  /** Names of the AppArmor profiles the kernel has; absent: it has no AppArmor. */
+  readonly apparmorProfiles?: ReadonlySet<string>;
   /** The host's devices; only a privileged container gets them. */
   readonly hostDevices?: readonly OciDevice[];
 }
@@ -54,6 +58,8 @@ export interface SpecSandbox {
   readonly cgroupParent: string;
   /** Kernel parameters of the pod's namespaces; absent: {@link defaultPodSysctls} when the network is its own. */
   readonly sysctls?: Readonly<Record<string, string>>;
+  /** What the pod's processes and files are marked with on a host with SELinux. */
+  readonly selinux?: { readonly options?: SelinuxOptions; readonly level: string };
 }
 
 /** The image config's part that shapes a process. */

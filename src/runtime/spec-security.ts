@@ -36,11 +36,30 @@ export const defaultReadonlyPaths: readonly string[] = [
 export function planCapabilities(security: SecurityContext, facts: HostFacts): OciCapabilities {
   const granted = security.privileged ? facts.capabilities : grantedCapabilities(security, facts);
   const sorted = capabilityNames.filter((name) => granted.has(name));
-  return { bounding: sorted, effective: sorted, permitted: sorted };
+  const kept = ambientCapabilities(security, granted);
+  const ambient = sorted.filter((name) => kept.has(name));
+  return {
+    bounding: sorted,
+    effective: sorted,
+    permitted: sorted,
+    // The kernel takes as ambient only what is inheritable too (capabilities(7)).
+    ...(ambient.length > 0 && { inheritable: ambient, ambient }),
+  };
+}
+
+/** Of those granted, the ones that stay when another user's program is executed. */
+function ambientCapabilities({ capabilities }: SecurityContext, granted: ReadonlySet<string>): ReadonlySet<string> {
+  const names = (capabilities.ambient ?? []).map((name) => parseCapability("add_ambient_capabilities", name));
+  if (names.includes("ALL")) return granted;
+  return new Set(names.filter((name) => granted.has(name)));
 }
 
 function grantedCapabilities({ capabilities }: SecurityContext, facts: HostFacts): ReadonlySet<string> {
-  const add = capabilities.add.map((name) => parseCapability("add_capabilities", name));
+  // What is to be ambient has to be granted first.
+  const add = [
+    ...capabilities.add.map((name) => parseCapability("add_capabilities", name)),
+    ...(capabilities.ambient ?? []).map((name) => parseCapability("add_ambient_capabilities", name)),
+  ];
   const drop = capabilities.drop.map((name) => parseCapability("drop_capabilities", name));
   const granted = new Set(defaultCapabilities.filter((name) => facts.capabilities.has(name)));
   if (add.includes("ALL")) for (const name of facts.capabilities) granted.add(name);
@@ -51,7 +70,7 @@ function grantedCapabilities({ capabilities }: SecurityContext, facts: HostFacts
   if (missing !== undefined) {
     throw new AgentError(
       "FailedPrecondition",
-      `Can't add capability "${missing}" of add_capabilities: the agent runs without it on this host`,
+      `Can't add capability "${missing}" of add_capabilities or add_ambient_capabilities: the agent runs without it on this host`,
     );
   }
   return granted;

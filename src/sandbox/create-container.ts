@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { failpoint } from "../common/failpoint.ts";
 import type { ContainerId } from "../common/ids.ts";
+import { loadedApparmorProfiles } from "../runtime/apparmor.ts";
 import { resolveBindSources } from "../runtime/bind-sources.ts";
 import { writeBundle } from "../runtime/bundle.ts";
 import { isImageMount } from "../runtime/container-settings.ts";
@@ -13,12 +14,14 @@ import { resolveDevices } from "../runtime/requested-devices.ts";
 import { resolveUser } from "../runtime/resolve-user.ts";
 import { mountRootfs } from "../runtime/rootfs.ts";
 import { noFeatures } from "../runtime/runtime-features.ts";
+import { readSeccompFile } from "../runtime/seccomp-file.ts";
 import { type ContainerRecord, heldChainIds } from "./container-record.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
 import { joinedPidNamespaces } from "./pid-namespace.ts";
 import type { ContainerPlan } from "./plan-container.ts";
 import { podHostname } from "./plan-sandbox.ts";
+import { mountLabel, selinuxOf } from "./pod-selinux.ts";
 import { releaseContainer } from "./release-container.ts";
 
 /**
@@ -39,9 +42,10 @@ export async function createContainer(
 
   // The init layer lies on top of the image's: whatever links an image has at /dev, /proc and /etc, ours are found.
   const lower = [deps.initLayer, ...deps.images.lowerDirectories(record.topChainId)];
-  mountRootfs({ lower, upper: paths.upper, work: paths.work, target: paths.rootfs });
-  failpoint("create.rootfs-mounted");
   const { settings } = record.spec;
+  const context = mountLabel(deps.facts, sandbox, settings.security);
+  mountRootfs({ lower, upper: paths.upper, work: paths.work, target: paths.rootfs, context });
+  failpoint("create.rootfs-mounted");
   const { rootfs } = paths;
   const user = resolveUser(rootfs, settings.security.user, image.config.user);
   const { mounts } = settings;
@@ -50,6 +54,7 @@ export async function createContainer(
   const imageSources = mountImages(deps, record, paths.imageMounts);
   failpoint("create.images-mounted");
   const joined = joinedPidNamespaces(deps, sandbox, record);
+  const { seccomp } = settings.security;
   const spec = planSpec({
     containerId: record.id,
     sandbox: {
@@ -68,6 +73,7 @@ export async function createContainer(
       shmPath: pod.shm,
       cgroupParent: pod.cgroup,
       privileged: sandbox.spec.privileged,
+      ...selinuxOf(sandbox),
     },
     containerName: record.spec.metadata.name,
     imageName: record.spec.image,
@@ -75,6 +81,8 @@ export async function createContainer(
     image: image.config,
     user,
     facts: deps.facts,
+    ...(seccomp.kind === "localhost" && { seccompFile: readSeccompFile(seccomp.reference) }),
+    ...(deps.facts.apparmor && { apparmorProfiles: await loadedApparmorProfiles() }),
     bindSources: resolveBindSources(mounts),
     volumes,
     imageSources,

@@ -9,16 +9,21 @@ import type { ContainerRecord } from "./container-record.ts";
 import { deleteTask } from "./delete-task.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { sandboxPaths } from "./host-paths.ts";
+import { planPodConfinement } from "./pod-confinement.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
 
 type PidNamespaceDeps = Pick<SandboxDeps, "layout" | "facts" | "containers">;
 
 const undoTimeoutMs = 20_000;
 
-/** What the bundle of the pod's shim says: the holder of the shared PID namespace, or nothing but the pod's name. */
-export function planPodBundle(deps: PidNamespaceDeps, record: SandboxRecord): object {
+/**
+ * What the bundle of the pod's shim says: the holder of the shared PID namespace, or nothing but the pod's name.
+ * @throws AgentError for a profile that can't confine the holder, even where the pod needs none
+ */
+export async function planPodBundle(deps: PidNamespaceDeps, record: SandboxRecord): Promise<object> {
   const { name, namespace, uid } = record.spec.metadata;
   const identity = { id: record.id, name, namespace, uid };
+  const confinement = await planPodConfinement(deps.facts, record);
   if (record.spec.namespaces.pid !== "pod") return planShimConfig(identity);
   const paths = sandboxPaths(deps.layout, record.id, record.spec.cgroupParent);
   return planPidHolder({
@@ -31,6 +36,7 @@ export function planPodBundle(deps: PidNamespaceDeps, record: SandboxRecord): ob
     },
     rootfsPath: preparePidHolder(deps.layout.root),
     facts: deps.facts,
+    confinement,
   });
 }
 

@@ -1,5 +1,7 @@
 import { AgentError } from "../common/errors.ts";
 import type { SandboxId } from "../common/ids.ts";
+import { pickLevel, type SelinuxContexts } from "../runtime/selinux-label.ts";
+import { refuseSelinuxOptions } from "../runtime/spec-confinement.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
 import type { SandboxMetadata, SandboxSpec } from "./sandbox-spec.ts";
 
@@ -10,13 +12,18 @@ export interface SandboxFacts {
   readonly bootId: string;
   readonly handlers: readonly string[];
   readonly defaultHandler: string;
+  /** Absent: the host has no SELinux. */
+  readonly selinux?: { readonly contexts: SelinuxContexts; readonly takenLevels: ReadonlySet<string> };
 }
 
 /**
  * The intent record of a new sandbox.
- * @throws AgentError InvalidArgument for a handler that isn't configured
+ * @throws AgentError InvalidArgument for a handler that isn't configured, FailedPrecondition for what the host lacks
  */
 export function planSandbox(spec: SandboxSpec, facts: SandboxFacts): SandboxRecord {
+  const { selinux } = facts;
+  refuseSelinuxOptions(spec.selinux, { selinux: selinux?.contexts });
+  const selinuxLevel = selinux && (spec.selinux?.level || pickLevel(selinux.contexts, facts.id, selinux.takenLevels));
   return {
     id: facts.id,
     state: "creating",
@@ -26,6 +33,7 @@ export function planSandbox(spec: SandboxSpec, facts: SandboxFacts): SandboxReco
     bootId: facts.bootId,
     network: undefined,
     message: "",
+    ...(selinuxLevel !== undefined && { selinuxLevel }),
   };
 }
 

@@ -7,6 +7,7 @@ import type { SandboxDeps } from "./deps.ts";
 import { sandboxPaths } from "./host-paths.ts";
 import { planPodBundle } from "./pid-namespace.ts";
 import { podHostname } from "./plan-sandbox.ts";
+import { mountLabel } from "./pod-selinux.ts";
 import { releaseSandbox } from "./release-sandbox.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
 
@@ -23,7 +24,8 @@ export async function runSandbox(deps: SandboxDeps, record: SandboxRecord): Prom
   undo.defer(() => undoRun(deps, record));
 
   makeBundle(paths.bundle);
-  mountShm(paths.shm);
+  const label = mountLabel(deps.facts, record);
+  mountShm(paths.shm, label);
   failpoint("run.shm-mounted");
   await deps.namespaces.create(paths.namespaces, podHostname(record));
   failpoint("run.namespaces-created");
@@ -37,8 +39,8 @@ export async function runSandbox(deps: SandboxDeps, record: SandboxRecord): Prom
   });
   failpoint("run.network-attached");
   const addresses = [network.ipv4, network.ipv6].filter((address) => address !== undefined);
-  writePodFiles(paths.bundle, { hostname: podHostname(record), addresses, dns: record.spec.dns });
-  writeBundle(paths.bundle, planPodBundle(deps, record));
+  writePodFiles(paths.bundle, { hostname: podHostname(record), addresses, dns: record.spec.dns, label });
+  writeBundle(paths.bundle, await planPodBundle(deps, record));
   failpoint("run.bundle-written");
   // Shim and PID namespace are needed only when the first container starts; till then they come up behind the caller's back.
   deps.shims.prepare(record);

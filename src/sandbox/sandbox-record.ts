@@ -35,6 +35,8 @@ export interface SandboxRecord {
   readonly network: PodNetwork | undefined;
   /** What UpdatePodSandboxResources told last; before that, the spec's are the pod's. */
   readonly resources?: PodResources;
+  /** On a host with SELinux: the level that only this pod has, such as "s0:c1,c2". */
+  readonly selinuxLevel?: string;
   /** Why it isn't ready, for people. */
   readonly message: string;
 }

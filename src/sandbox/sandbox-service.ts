@@ -14,6 +14,7 @@ import { describeContainer, describeSandbox } from "./describe.ts";
 import { execInContainer } from "./exec-in-container.ts";
 import { containerNameKey, joinExistingContainer, planContainer } from "./plan-container.ts";
 import { joinExistingSandbox, planSandbox, sandboxNameKey } from "./plan-sandbox.ts";
+import { takenLevels } from "./pod-selinux.ts";
 import { shownContainers } from "./publish-changes.ts";
 import { type ContainerFilter, matchesContainer, matchesSandbox, type SandboxFilter } from "./record-filter.ts";
 import { removeContainer } from "./remove-container.ts";
@@ -58,6 +59,9 @@ export class SandboxService {
         bootId: deps.bootId,
         handlers: [...deps.handlers.keys()],
         defaultHandler: deps.defaultHandler,
+        ...(deps.facts.selinux !== undefined && {
+          selinux: { contexts: deps.facts.selinux, takenLevels: takenLevels(deps.sandboxes.list()) },
+        }),
       });
       using _lock = await deps.locks.acquire(record.id);
       return await runSandbox(deps, record);

@@ -1,4 +1,4 @@
-import type { Resources } from "../runtime/container-settings.ts";
+import type { Resources, SecurityProfile, SelinuxOptions } from "../runtime/container-settings.ts";
 
 /** What names a pod sandbox; name, namespace, uid and attempt together are unique among live sandboxes. */
 export interface SandboxMetadata {
@@ -32,6 +32,11 @@ export interface SandboxSpec {
   /** As asked for, to be reported back. */
   readonly namespaces: SandboxNamespaces;
   readonly privileged: boolean;
+  /** What containers that name no SELinux options of their own get; absent: the host's policy decides. */
+  readonly selinux?: SelinuxOptions;
+  /** What confines the process that holds the pod's PID namespace; absent: nothing was asked. */
+  readonly seccomp?: SecurityProfile;
+  readonly apparmor?: SecurityProfile;
   readonly overhead: Resources | undefined;
   readonly resources: Resources | undefined;
 }

@@ -9,6 +9,8 @@ export interface OverlayMount {
   /** Absent: read-only. */
   readonly writable?: { readonly upper: string; readonly work: string };
   readonly target: string;
+  /** SELinux context of every file in it, such as "system_u:object_r:container_file_t:s0:c1,c2". */
+  readonly context?: string | undefined;
 }
 
 const O_DIRECTORY = 0o200000;
@@ -26,7 +28,7 @@ const safeOptions = ["redirect_dir=nofollow", "metacopy=off", "index=off", "nfs_
  * them matter: mount(2) takes one page of options, which is enough for about 200 layers.
  * @throws SystemError naming the target
  */
-export function mountOverlay({ lower, writable, target }: OverlayMount): void {
+export function mountOverlay({ lower, writable, target, context }: OverlayMount): void {
   using fds = new DisposableStack();
   const byFd = (path: string) => {
     const fd = openDirectory(path);
@@ -34,6 +36,8 @@ export function mountOverlay({ lower, writable, target }: OverlayMount): void {
     return `/proc/self/fd/${fd}`;
   };
   const options = [`lowerdir=${lower.map(byFd).join(":")}`, ...safeOptions];
+  // Quoted, for a level can have commas.
+  if (context !== undefined) options.push(`context="${context}"`);
   if (writable === undefined) {
     mountWith(target, mountFlag.readonly, options);
     return;

@@ -64,6 +64,7 @@ describe("decodeSandbox()", () => {
       runtimeHandler: "crun",
       cgroupParent: "/kubepods/burstable/podu-1",
       namespaces: { network: "pod", ipc: "pod", pid: "container" },
+      seccomp: { kind: "runtime-default" },
       overhead: { oomScoreAdj: 0, hugepageLimits: [], unified: {} },
       resources: {
         cpuShares: "102",
@@ -175,18 +176,6 @@ const unsupported: readonly Refusal[] = [
     "config.linux.security_context.namespace_options.userns_options.mode",
     security({ namespace_options: { userns_options: {} } }),
     "user namespaces",
-  ],
-  ["config.linux.security_context.selinux_options.level", security({ selinux_options: { level: "s0" } }), "SELinux"],
-  [
-    "config.linux.security_context.seccomp.profile_type",
-    security({ seccomp: { profile_type: "Localhost", localhost_ref: "/x" } }),
-    "seccomp",
-  ],
-  ["config.linux.security_context.seccomp_profile_path", security({ seccomp_profile_path: "localhost//x" }), "seccomp"],
-  [
-    "config.linux.security_context.apparmor.profile_type",
-    security({ apparmor: { profile_type: "Localhost", localhost_ref: "x" } }),
-    "AppArmor",
   ],
 ];
 

@@ -27,6 +27,10 @@ export const plainFacts: HostFacts = {
   ownOomScoreAdj: 0,
   nofileHardLimit: 20_000,
   kernelRelease: "6.1.0",
+  architecture: "x64",
+  seccomp: true,
+  apparmor: false,
+  selinux: undefined,
 };
 
 /** The least that a container asks for: an image with a command, in a pod. */
@@ -72,6 +76,8 @@ export function specInput(changes: InputChanges = {}): SpecInput {
         maskedPaths: undefined,
         readonlyPaths: undefined,
         pid: { kind: "container" },
+        seccomp: { kind: "unset" },
+        apparmor: { kind: "unset" },
         ...changes.security,
       },
       resources: { oomScoreAdj: 0, hugepageLimits: [], unified: {}, ...changes.resources },

@@ -46,6 +46,8 @@ export const containerSpec: ContainerSpec = {
       maskedPaths: undefined,
       readonlyPaths: undefined,
       pid: { kind: "container" },
+      seccomp: { kind: "unset" },
+      apparmor: { kind: "unset" },
     },
     resources: { oomScoreAdj: 0, hugepageLimits: [], unified: {} },
   },
