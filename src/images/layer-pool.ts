@@ -6,10 +6,9 @@ import { Worker } from "node:worker_threads";
 import { abortError, delay } from "../common/deadline.ts";
 import { AgentError, errnoOf } from "../common/errors.ts";
 import { Semaphore } from "../common/semaphore.ts";
-import { runSliced } from "../common/time-slice.ts";
+import { removeTree } from "../system/files.ts";
 import { defaultLayerLimits, type LayerJob, type LayerLimits, type StagedLayer } from "./layer-job.ts";
 import { decodeFault, encodeFault, type LayerReply, type LayerRequest } from "./layer-messages.ts";
-import { removeDirectory } from "./remove-directory.ts";
 
 const resourceLimits = {
   /** Bounds what an archive of millions of directories may hold in memory. */
@@ -67,7 +66,7 @@ export class LayerPool implements AsyncDisposable {
       return await work;
     } catch (error) {
       // The worker has removed it, unless the worker itself is gone.
-      await runSliced(removeDirectory(directory));
+      await removeTree(directory);
       throw error;
     } finally {
       this.#running.delete(work);

@@ -1,7 +1,6 @@
 import { parentPort } from "node:worker_threads";
-import { runAtOnce } from "../common/time-slice.ts";
+import { removeTreeNow } from "../system/remove-tree.ts";
 import { decodeFault, encodeFault, type LayerReply, type LayerRequest } from "./layer-messages.ts";
-import { removeDirectory } from "./remove-directory.ts";
 import { unpackLayer } from "./unpack-layer.ts";
 
 /** The body of a layer worker: one job after the other, each told by a message and answered by messages. */
@@ -30,7 +29,7 @@ async function serve({ job, directory, limits }: Extract<LayerRequest, { kind: "
     reply({ kind: "done", staged: await unpackLayer(job, directory, limits, onProgress, running.signal) });
   } catch (error) {
     try {
-      runAtOnce(removeDirectory(directory));
+      removeTreeNow(directory);
     } catch {
       // The fault of the layer matters more; what stays is removed at the next start.
     }

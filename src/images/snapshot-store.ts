@@ -6,6 +6,7 @@ import type { Digest } from "../common/ids.ts";
 import { runSliced } from "../common/time-slice.ts";
 import type { Database } from "../state/database.ts";
 import { RecordTable } from "../state/record-table.ts";
+import { removeTree } from "../system/files.ts";
 import { unmount } from "../system/mount.ts";
 import { listMounts } from "../system/mountinfo.ts";
 import { syncFileSystem } from "../system/sync-file-system.ts";
@@ -13,7 +14,6 @@ import { applyFixUps } from "./apply-fix-ups.ts";
 import { layerFault } from "./layer-error.ts";
 import type { StagedLayer } from "./layer-job.ts";
 import { openLowerView } from "./lower-view.ts";
-import { removeDirectory } from "./remove-directory.ts";
 import { decodeSnapshot, type Snapshot, type SnapshotIds } from "./snapshot-record.ts";
 
 export interface SnapshotStoreOptions {
@@ -82,7 +82,7 @@ export class SnapshotStore {
 
   /** Removes a staged layer. Gone already counts as done. */
   async discard(staged: StagedLayer): Promise<void> {
-    await runSliced(removeDirectory(staged.directory));
+    await removeTree(staged.directory);
   }
 
   /**
@@ -143,7 +143,7 @@ export class SnapshotStore {
     this.#snapshots.delete(chainId);
     this.#unrecorded.delete(chainId);
     failpoint("remove.snapshot-forgotten");
-    await runSliced(removeDirectory(join(this.#directory, String(snapshot.number))));
+    await removeTree(join(this.#directory, String(snapshot.number)));
   }
 
   /**
@@ -160,7 +160,7 @@ export class SnapshotStore {
     for (let lost = this.#findLost(); lost !== undefined; lost = this.#findLost()) {
       this.#table.delete(lost.chainId);
       this.#snapshots.delete(lost.chainId);
-      await runSliced(removeDirectory(join(this.#directory, String(lost.number))));
+      await removeTree(join(this.#directory, String(lost.number)));
     }
   }
 
@@ -211,7 +211,7 @@ export class SnapshotStore {
 
   async #removeAll(directory: string, keep: (name: string) => boolean): Promise<void> {
     for (const name of readdirSync(directory)) {
-      if (!keep(name)) await runSliced(removeDirectory(join(directory, name)));
+      if (!keep(name)) await removeTree(join(directory, name));
     }
   }
 }

@@ -1,4 +1,4 @@
-import { realpathSync } from "node:fs";
+import { realpath } from "node:fs/promises";
 import { AgentError, errnoOf } from "../common/errors.ts";
 import { makeDirectory } from "../system/make-directory.ts";
 import { listMounts, type MountInfo } from "../system/mountinfo.ts";
@@ -7,20 +7,22 @@ import type { BindSource } from "./spec-input.ts";
 
 /**
  * Finds where bind mounts lead on the host. A host path that doesn't exist becomes a directory, as containerd does it.
+ * Off the event loop: a host path may lead to a file server that does not answer.
  * @returns by host path, for the spec planner
  * @throws AgentError InvalidArgument naming the mount
  */
-export function resolveBindSources(mounts: readonly MountRequest[]): ReadonlyMap<string, BindSource> {
+export async function resolveBindSources(mounts: readonly MountRequest[]): Promise<ReadonlyMap<string, BindSource>> {
   // Only mounts that pass events on need the table, and reading it takes longer with every pod.
   const passing = mounts.some((mount) => !isImageMount(mount) && mount.propagation !== "private");
   const table = passing ? listMounts() : [];
-  return new Map(
-    mounts.flatMap((mount, index) => {
-      if (isImageMount(mount)) return [];
-      const path = realHostPath(mount.hostPath, index);
-      return [[mount.hostPath, { path, propagation: propagationAt(path, table) }] as const];
-    }),
-  );
+  const sources = new Map<string, BindSource>();
+  // One after another: two mounts may want the same directory made.
+  for (const [index, mount] of mounts.entries()) {
+    if (isImageMount(mount)) continue;
+    const path = await realHostPath(mount.hostPath, index);
+    sources.set(mount.hostPath, { path, propagation: propagationAt(path, table) });
+  }
+  return sources;
 }
 
 /** How the mount that holds a path passes mount events: the topmost of those at the longest prefix. */
@@ -35,15 +37,15 @@ export function propagationAt(path: string, table: readonly MountInfo[]): BindSo
   return tags.some((tag) => tag.startsWith("master:")) ? "slave" : "private";
 }
 
-function realHostPath(hostPath: string, index: number): string {
+async function realHostPath(hostPath: string, index: number): Promise<string> {
   try {
-    return realpathSync(hostPath);
+    return await realpath(hostPath);
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") throw unusable(hostPath, index, error);
   }
   try {
-    makeDirectory(hostPath, 0o755);
-    return realpathSync(hostPath);
+    await makeDirectory(hostPath, 0o755);
+    return await realpath(hostPath);
   } catch (error) {
     throw unusable(hostPath, index, error);
   }

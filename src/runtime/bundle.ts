@@ -1,7 +1,7 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError } from "../common/errors.ts";
-import { writeFileDurably } from "../system/files.ts";
+import { removeTree, writeFileDurably } from "../system/files.ts";
 import { unmount } from "../system/mount.ts";
 import { listMounts } from "../system/mountinfo.ts";
 import { type OciResources, type OciSpec, parseOciSpec, renderOciSpec } from "./oci-spec.ts";
@@ -54,7 +54,7 @@ export function writeBundleLimits(bundle: string, limits: Omit<OciResources, "de
 export async function removeBundle(bundle: string): Promise<void> {
   try {
     await unmountBelow(bundle);
-    rmSync(bundle, { recursive: true, force: true, maxRetries: 3 });
+    await removeTree(bundle);
   } catch (cause) {
     throw new AgentError("SystemFailure", `Can't remove the bundle "${bundle}"`, { cause });
   }

@@ -159,7 +159,7 @@ export class ContainerLog {
 async function openLogFile(path: string): Promise<FileHandle> {
   let file: FileHandle;
   try {
-    makeDirectory(dirname(path), 0o755);
+    await makeDirectory(dirname(path), 0o755);
     // Not following a link and not waiting on a FIFO: the directory belongs to the caller, the agent is root.
     const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
     file = await open(path, flags | constants.O_NONBLOCK, 0o640);

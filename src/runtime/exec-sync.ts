@@ -90,7 +90,7 @@ export async function recoverExecs(shim: Shim, containerId: string, directory: s
       // NotFound: it was not added yet, or deleted already.
       if (!hasCode(error, "NotFound")) log.warn({ containerId, execId, error: errorText(error) }, "exec left behind");
     }
-    removeTree(join(directory, execId));
+    await removeTree(join(directory, execId));
   }
 }
 

@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { AgentError } from "../common/errors.ts";
+import { removeTree } from "../system/files.ts";
 import type { MountRequest } from "./container-settings.ts";
 import { resolveInRootfs } from "./path-in-rootfs.ts";
 import type { VolumeMount } from "./spec-input.ts";
@@ -47,7 +48,7 @@ export async function prepareVolumes(input: VolumesInput): Promise<readonly Volu
 async function makeVolume(content: string, volume: string): Promise<void> {
   try {
     // Half a copy of an earlier try would pass for the whole.
-    rmSync(volume, { recursive: true, force: true });
+    await removeTree(volume);
     mkdirSync(volume, { recursive: true });
     chmodSync(volume, 0o755);
     if (!existsSync(content) || !statSync(content).isDirectory()) return;

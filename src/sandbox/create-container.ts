@@ -83,7 +83,7 @@ export async function createContainer(
     facts: deps.facts,
     ...(seccomp.kind === "localhost" && { seccompFile: readSeccompFile(seccomp.reference) }),
     ...(deps.facts.apparmor && { apparmorProfiles: await loadedApparmorProfiles() }),
-    bindSources: resolveBindSources(mounts),
+    bindSources: await resolveBindSources(mounts),
     volumes,
     imageSources,
     features: deps.features.get(sandbox.handler) ?? noFeatures,

@@ -1,7 +1,7 @@
-import { rm } from "node:fs/promises";
 import { within } from "../common/deadline.ts";
 import { failpoint } from "../common/failpoint.ts";
 import { removeBundle } from "../runtime/bundle.ts";
+import { removeContainerDisk } from "../runtime/container-disk.ts";
 import { unmountRootfs } from "../runtime/rootfs.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { SandboxDeps } from "./deps.ts";
@@ -24,7 +24,7 @@ export async function releaseContainer(deps: SandboxDeps, record: ContainerRecor
   await deps.cgroups.remove(paths.cgroup);
   await removeBundle(paths.bundle);
   failpoint("remove.container-bundle-removed");
-  await rm(paths.disk, { recursive: true, force: true });
+  await removeContainerDisk(paths.disk);
   failpoint("remove.container-disk-removed");
   await deps.images.release(record.id);
 }

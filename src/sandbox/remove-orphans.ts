@@ -1,9 +1,9 @@
 import { readdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../common/errors.ts";
 import { parseContainerId, parseSandboxId } from "../common/ids.ts";
 import { removeBundle } from "../runtime/bundle.ts";
+import { removeContainerDisk } from "../runtime/container-disk.ts";
 import { unmountShm } from "../runtime/rootfs.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
@@ -24,7 +24,7 @@ export async function removeOrphans(deps: SandboxDeps): Promise<void> {
   for (const name of childrenOf(join(layout.root, "containers"))) {
     if (deps.containers.knows(name)) continue;
     log.warn({ containerId: name }, "container disk without a record is removed");
-    await rm(containerPaths(layout, parseContainerId(name), "").disk, { recursive: true, force: true });
+    await removeContainerDisk(containerPaths(layout, parseContainerId(name), "").disk);
   }
   for (const name of childrenOf(join(layout.state, "sandboxes"))) {
     if (deps.sandboxes.knows(name)) continue;

@@ -1,4 +1,5 @@
-import { readdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
+import { readdir, rmdir, writeFile } from "node:fs/promises";
 import { delay } from "../common/deadline.ts";
 import { errnoOf, SystemError } from "../common/errors.ts";
 import { type CgroupLayout, cgroupDirectories, readIfThere } from "./cgroup.ts";
@@ -25,7 +26,7 @@ export function listCgroupPids(layout: CgroupLayout, path: string): readonly num
 export async function killCgroup(layout: CgroupLayout, path: string, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-    killOnce(layout, path);
+    await killOnce(layout, path);
     const left = listCgroupPids(layout, path);
     if (left.length === 0) return;
     if (performance.now() >= deadline) {
@@ -45,9 +46,7 @@ export async function removeCgroup(layout: CgroupLayout, path: string, timeoutMs
   const deadline = performance.now() + timeoutMs;
   for (const root of cgroupDirectories(layout, path)) {
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-      const busy = withChildren(root)
-        .map(tryRemove)
-        .find((directory) => directory !== undefined);
+      const busy = await removeOnce(root);
       if (busy === undefined) break;
       if (performance.now() >= deadline) {
         throw new SystemError(`remove cgroup "${busy}": EBUSY, a process is still in it`, { errno: "EBUSY" });
@@ -58,10 +57,17 @@ export async function removeCgroup(layout: CgroupLayout, path: string, timeoutMs
   }
 }
 
-/** @returns the directory when it is still in use */
-function tryRemove(directory: string): string | undefined {
+/** @returns a directory that is still in use, or undefined when all have gone */
+async function removeOnce(root: string): Promise<string | undefined> {
+  let busy: string | undefined;
+  for (const directory of await withChildrenAsync(root)) busy ??= await tryRemove(directory);
+  return busy;
+}
+
+/** Removing a group waits for the kernel's one lock over all of them, so it is done off the event loop. */
+async function tryRemove(directory: string): Promise<string | undefined> {
   try {
-    rmdirSync(directory);
+    await rmdir(directory);
   } catch (error) {
     const errno = errnoOf(error) ?? String(error);
     if (errno === "EBUSY" || errno === "ENOTEMPTY") return directory;
@@ -70,13 +76,13 @@ function tryRemove(directory: string): string | undefined {
   return undefined;
 }
 
-function killOnce(layout: CgroupLayout, path: string): void {
-  const directories = cgroupDirectories(layout, path).flatMap(withChildren);
+async function killOnce(layout: CgroupLayout, path: string): Promise<void> {
+  const directories = (await Promise.all(cgroupDirectories(layout, path).map(withChildrenAsync))).flat();
   // cgroup.kill is of kernel 5.14 and takes the groups below along; it can't miss a fork.
   const top = directories.at(-1);
-  if (layout.kind === "v2" && top !== undefined && tryWrite(`${top}/cgroup.kill`, "1")) return;
+  if (layout.kind === "v2" && top !== undefined && (await tryWrite(`${top}/cgroup.kill`, "1"))) return;
   // Frozen, nothing forks between our look and our signal; thawed, the signals arrive.
-  for (const directory of directories) tryWrite(`${directory}/freezer.state`, "FROZEN");
+  for (const directory of directories) await tryWrite(`${directory}/freezer.state`, "FROZEN");
   for (const pid of listCgroupPids(layout, path)) {
     try {
       process.kill(pid, "SIGKILL");
@@ -84,13 +90,13 @@ function killOnce(layout: CgroupLayout, path: string): void {
       if (errnoOf(error) !== "ESRCH") throw error;
     }
   }
-  for (const directory of directories) tryWrite(`${directory}/freezer.state`, "THAWED");
+  for (const directory of directories) await tryWrite(`${directory}/freezer.state`, "THAWED");
 }
 
 /** @returns whether the file was there and took the text */
-function tryWrite(file: string, text: string): boolean {
+async function tryWrite(file: string, text: string): Promise<boolean> {
   try {
-    writeFileSync(file, text, { flag: "r+" });
+    await writeFile(file, text, { flag: "r+" });
     return true;
   } catch {
     return false;
@@ -102,6 +108,17 @@ function withChildren(directory: string): readonly string[] {
   try {
     const below = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
     return [...below.flatMap(({ name }) => withChildren(`${directory}/${name}`)), directory];
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+async function withChildrenAsync(directory: string): Promise<readonly string[]> {
+  try {
+    const below = (await readdir(directory, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+    const children = await Promise.all(below.map(({ name }) => withChildrenAsync(`${directory}/${name}`)));
+    return [...children.flat(), directory];
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return [];
     throw error;

@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { blockingWorkers } from "./blocking-workers.ts";
 
 /** Makes a directory's entries durable. */
 export function fsyncDirectory(path: string): void {
@@ -34,7 +35,11 @@ export function makePrivateDirectory(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 
-/** Removes a tree. Gone already counts as done. Never follows symbolic links out of it. */
-export function removeTree(path: string): void {
-  rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+/**
+ * Removes a directory with all below it, on a thread of its own: it may hold millions of files. Gone counts as done, and
+ * no link is followed.
+ * @throws SystemError
+ */
+export function removeTree(path: string): Promise<void> {
+  return blockingWorkers.run({ kind: "removeTree", path });
 }

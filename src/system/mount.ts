@@ -1,6 +1,6 @@
-import koffi from "koffi";
-import { SystemError } from "../common/errors.ts";
-import { check, errnoName, libc } from "./libc.ts";
+import { errnoOf } from "../common/errors.ts";
+import { blockingWorkers } from "./blocking-workers.ts";
+import { check, libc } from "./libc.ts";
 
 /** mount(2) flags used here. */
 export const mountFlag = {
@@ -25,30 +25,16 @@ export function mount(source: string, target: string, type: string, flags = 0, d
 }
 
 /**
- * Unmounts off the event loop, for an overlay's unmount may write its upper directory back.
- * A target that is no mount point, or is gone, counts as done.
+ * Unmounts on a thread of its own, for the kernel may write a whole disk back first. A target that is no mount point, or
+ * is gone, counts as done.
  * @throws SystemError
  */
 export async function unmount(target: string): Promise<void> {
-  const errno = await umountAsync(target, UMOUNT_NOFOLLOW);
-  if (errno === "EBUSY") {
+  try {
+    await blockingWorkers.run({ kind: "unmount", target, flags: UMOUNT_NOFOLLOW });
+  } catch (error) {
+    if (errnoOf(error) !== "EBUSY") throw error;
     // Somebody still looks at a file inside. Detached, the mount leaves the tree now and dies with its last user.
-    const lazy = await umountAsync(target, UMOUNT_NOFOLLOW | MNT_DETACH);
-    if (lazy !== undefined) throw new SystemError(`unmount "${target}": ${lazy}`, { errno: lazy });
-    return;
+    await blockingWorkers.run({ kind: "unmount", target, flags: UMOUNT_NOFOLLOW | MNT_DETACH });
   }
-  if (errno !== undefined) throw new SystemError(`unmount "${target}": ${errno}`, { errno });
-}
-
-/** @returns undefined when nothing is mounted at the target any more, else the errno's name */
-function umountAsync(target: string, flags: number): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    libc.umount2.async(target, flags, (error: Error | null, result: number) => {
-      if (error !== null) return reject(error);
-      if (result === 0) return resolve(undefined);
-      const errno = errnoName(koffi.errno());
-      // EINVAL: not a mount point; ENOENT: not even a file. Either way the step's goal is reached.
-      resolve(errno === "EINVAL" || errno === "ENOENT" ? undefined : errno);
-    });
-  });
 }

@@ -3,15 +3,14 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { type Digest, parseDigest } from "../../src/common/ids.ts";
-import { runAtOnce } from "../../src/common/time-slice.ts";
 import { defaultLimits, defaultTransport } from "../../src/images/blob-source.ts";
 import type { LayerJob, LayerLimits, StagedLayer } from "../../src/images/layer-job.ts";
 import { LayerPool } from "../../src/images/layer-pool.ts";
-import { removeDirectory } from "../../src/images/remove-directory.ts";
 import { SnapshotStore } from "../../src/images/snapshot-store.ts";
 import { Database } from "../../src/state/database.ts";
 import { unmount } from "../../src/system/mount.ts";
 import { mountOverlay } from "../../src/system/overlay.ts";
+import { removeTreeNow } from "../../src/system/remove-tree.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 
 export type Compression = "none" | "gzip" | "zstd";
@@ -148,7 +147,7 @@ export class LayerFixture implements AsyncDisposable {
     await this.unmountAll();
     await this.#server[Symbol.asyncDispose]();
     this.database[Symbol.dispose]();
-    runAtOnce(removeDirectory(this.directory));
+    removeTreeNow(this.directory);
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -1,9 +1,8 @@
 import { mkdirSync, mkdtempSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runAtOnce } from "../../src/common/time-slice.ts";
-import { removeDirectory } from "../../src/images/remove-directory.ts";
 import { setXattr } from "../../src/system/extended-attributes.ts";
+import { removeTreeNow } from "../../src/system/remove-tree.ts";
 import {
   closeFd,
   createFileAt,
@@ -42,7 +41,7 @@ describe.skipIf(cannotRun("tar"))("archives that GNU tar writes", () => {
   });
   afterAll(async () => {
     await fixture[Symbol.asyncDispose]();
-    runAtOnce(removeDirectory(scratch));
+    removeTreeNow(scratch);
   });
 
   test.each(formats)("come out as the tree they were made of: $format", async (shape) => {

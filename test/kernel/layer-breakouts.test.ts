@@ -2,8 +2,7 @@ import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hasCode } from "../../src/common/errors.ts";
-import { runAtOnce } from "../../src/common/time-slice.ts";
-import { removeDirectory } from "../../src/images/remove-directory.ts";
+import { removeTreeNow } from "../../src/system/remove-tree.ts";
 import { LayerFixture } from "../images/layer-fixture.ts";
 import { type ListedNode, listTree } from "../images/tree-listing.ts";
 import { cannotRun } from "../support/requirements.ts";
@@ -242,7 +241,7 @@ describe.skipIf(cannotRun())("a layer never reaches outside its root", () => {
   });
   afterAll(async () => {
     await fixture[Symbol.asyncDispose]();
-    runAtOnce(removeDirectory(canary));
+    removeTreeNow(canary);
   });
 
   test.each(breakouts)("$name: $verdict", async ({ entries, verdict, below }) => {

@@ -5,9 +5,8 @@ import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { AgentError, type ErrorCode, primaryError } from "../../src/common/errors.ts";
-import { runAtOnce } from "../../src/common/time-slice.ts";
-import { removeDirectory } from "../../src/images/remove-directory.ts";
 import { mount, unmount } from "../../src/system/mount.ts";
+import { removeTreeNow } from "../../src/system/remove-tree.ts";
 import { digestOf, type JobChanges, LayerFixture } from "../images/layer-fixture.ts";
 import { listTree } from "../images/tree-listing.ts";
 import { cannotRun } from "../support/requirements.ts";
@@ -159,7 +158,7 @@ describe.skipIf(cannotRun())("LayerPool", () => {
     } finally {
       await pool.close();
       await unmount(target);
-      runAtOnce(removeDirectory(target));
+      removeTreeNow(target);
     }
   });
 

@@ -11,19 +11,21 @@ describe("makeDirectory()", () => {
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
-  test("makes what is missing, with the mode, and accepts what is there", () => {
+  test("makes what is missing, with the mode, and accepts what is there", async () => {
     const path = join(root, "a/b/c");
-    makeDirectory(path, 0o700);
-    makeDirectory(path, 0o755);
+    await makeDirectory(path, 0o700);
+    await makeDirectory(path, 0o755);
     expect([join(root, "a"), path].map((one) => statSync(one).mode & 0o777)).toEqual([0o700, 0o700]);
   });
 
-  test("refuses a parent that is a file", () => {
+  test("refuses a parent that is a file", async () => {
     writeFileSync(join(root, "file"), "");
-    expect(() => makeDirectory(join(root, "file/sub"), 0o700)).toThrow(expect.objectContaining({ code: "ENOTDIR" }));
+    await expect(makeDirectory(join(root, "file/sub"), 0o700)).rejects.toThrow(
+      expect.objectContaining({ code: "ENOTDIR" }),
+    );
   });
 
-  test.each(["/proc/no", "/proc/no/such/directory"])("ends where the kernel makes no directories: %s", (path) => {
-    expect(() => makeDirectory(path, 0o700)).toThrow(expect.objectContaining({ code: "ENOENT" }));
+  test.each(["/proc/no", "/proc/no/such/directory"])("ends where the kernel makes no directories: %s", async (path) => {
+    await expect(makeDirectory(path, 0o700)).rejects.toThrow(expect.objectContaining({ code: "ENOENT" }));
   });
 });
