@@ -29,6 +29,7 @@ import { CreationClock } from "./sandbox/creation-clock.ts";
 import type { SandboxDeps } from "./sandbox/deps.ts";
 import { EventFanOut } from "./sandbox/event-fan-out.ts";
 import { type HostLayout, shimNamespace } from "./sandbox/host-paths.ts";
+import { PodRecoveries } from "./sandbox/pod-recoveries.ts";
 import { PodShims } from "./sandbox/pod-shims.ts";
 import { publishChanges } from "./sandbox/publish-changes.ts";
 import { openStores } from "./sandbox/record-stores.ts";
@@ -69,7 +70,7 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   await images.recover(new Map(deps.containers.list().map((record) => [record.id, heldChainIds(record)])));
   await deps.network.start(new Set(deps.sandboxes.list().map(({ id }) => id)));
   parts.defer(() => deps.network.stop());
-  await recover(deps);
+  await recover(deps, stop);
 
   const { instance, root, state, profile } = config;
   const server = createServer({
@@ -171,6 +172,7 @@ async function openSandboxDeps(
     cgroups,
     shims: new PodShims({ launcher, layout, handlers, log }),
     tasks: new ContainerTasks(),
+    recoveries: new PodRecoveries(),
   };
 }
 

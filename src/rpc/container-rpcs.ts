@@ -31,10 +31,8 @@ export interface ContainerRpcDeps {
 
 /** The container RPCs of RuntimeService. */
 export function containerRpcs({ profile, sandboxes }: ContainerRpcDeps) {
-  const list = (filter: Parameters<typeof decodeContainerFilter>[0]): readonly ContainerRecord[] => {
-    const decoded = decodeContainerFilter(filter);
-    return decoded === "none" ? [] : sandboxes.listContainers(decoded);
-  };
+  const list = (filter: Parameters<typeof decodeContainerFilter>[0]): readonly ContainerRecord[] =>
+    sandboxes.listContainers(decodeContainerFilter(filter));
   return {
     CreateContainer: async (request, { signal }) => {
       if (request.pod_sandbox_id === "") throw missing("pod_sandbox_id");

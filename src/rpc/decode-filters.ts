@@ -13,10 +13,9 @@ export function decodeSandboxFilter(filter: PodSandboxFilter__Output | null): Sa
   };
 }
 
-/** As {@link decodeSandboxFilter}; no container is ever in the contract's UNKNOWN state. */
-export function decodeContainerFilter(filter: ContainerFilter__Output | null): ContainerFilter | "none" {
+/** As {@link decodeSandboxFilter}. */
+export function decodeContainerFilter(filter: ContainerFilter__Output | null): ContainerFilter {
   if (filter === null) return {};
-  if (filter.state?.state === "CONTAINER_UNKNOWN") return "none";
   return {
     ...(filter.id === "" ? {} : { id: filter.id }),
     ...(filter.pod_sandbox_id === "" ? {} : { sandboxId: filter.pod_sandbox_id }),
@@ -37,8 +36,8 @@ function decodeSandboxState(state: NonNullable<PodSandboxFilter__Output["state"]
 }
 
 function decodeContainerState(
-  state: Exclude<NonNullable<ContainerFilter__Output["state"]>["state"], "CONTAINER_UNKNOWN">,
-): "created" | "running" | "exited" {
+  state: NonNullable<ContainerFilter__Output["state"]>["state"],
+): NonNullable<ContainerFilter["state"]> {
   switch (state) {
     case "CONTAINER_CREATED":
       return "created";
@@ -46,6 +45,8 @@ function decodeContainerState(
       return "running";
     case "CONTAINER_EXITED":
       return "exited";
+    case "CONTAINER_UNKNOWN":
+      return "unknown";
     default:
       throw invalid("filter.state.state", state satisfies never, "must be one of the contract's ContainerState");
   }

@@ -14,6 +14,7 @@ const states = {
   created: "CONTAINER_CREATED",
   running: "CONTAINER_RUNNING",
   exited: "CONTAINER_EXITED",
+  unknown: "CONTAINER_UNKNOWN",
 } as const satisfies Record<string, ContainerState>;
 const propagations = {
   private: "PROPAGATION_PRIVATE",

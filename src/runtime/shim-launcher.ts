@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { errnoOf } from "../common/errors.ts";
+import { AgentError, errnoOf } from "../common/errors.ts";
 import { failpoint } from "../common/failpoint.ts";
 import type { Log } from "../common/log.ts";
 import { writeFileDurably } from "../system/files.ts";
@@ -125,6 +125,25 @@ export class ShimLauncher {
   }
 
   /**
+   * Where a running shim serves whose record is lost: its socket's name follows from its arguments. The record is written
+   * anew.
+   * @throws AgentError Unavailable when nobody answers there
+   */
+  async locate(id: string, bundle: string): Promise<ShimAddress> {
+    const { namespace, eventsAddress, log } = this.#deps;
+    const socketPath = shimSocketPath(eventsAddress, namespace, id);
+    for (const version of [3, 2] as const) {
+      using shim = await Shim.open({ version, socketPath }, namespace);
+      if (!(await shim.speaks(id))) continue;
+      const address: ShimAddress = { version, socketPath, id, bundle };
+      writeFileDurably(recordPath(bundle), JSON.stringify(address), 0o600);
+      log.warn({ sandboxId: id, socketPath }, "found a running shim whose record was lost");
+      return address;
+    }
+    throw new AgentError("Unavailable", `Nobody that speaks a shim's protocol serves "${socketPath}"`);
+  }
+
+  /**
    * Connects to a launched or recovered shim, and drains its log for as long as the connection lasts.
    * @throws AgentError Unavailable when it does not answer
    */
@@ -176,6 +195,11 @@ export class ShimLauncher {
       "containerd.task.v2.DeleteResponse",
     ).decode(output);
     return { pid: answer.pid, exitCode: answer.exit_status, exitedAtMs: timestampMs(answer.exited_at) };
+  }
+
+  /** Whether the runtime keeps state of a container: runc and crun make a directory for each. */
+  runtimeKnows(handler: RuntimeHandler, id: string): boolean {
+    return handler.binary !== "" && existsSync(join(this.#deps.runtimeRoot, this.#deps.namespace, id));
   }
 
   #arguments(id: string): string[] {

@@ -20,8 +20,10 @@ function flag(argv: readonly string[], name: string): string | undefined {
   return at < 1 ? undefined : argv[at + 1];
 }
 
-/** @returns the shim's id if these are the arguments of a shim of the namespace */
+/** @returns the shim's id if these are the arguments of a shim of the namespace, or of the process that starts one */
 export function shimIdOf(argv: readonly string[], namespace: string): string | undefined {
+  // The clean-up of a dead shim: killed by another clean-up of the same pod, it would have done nothing.
+  if (argv.at(-1) === "delete") return undefined;
   if (flag(argv, "-namespace") !== namespace || flag(argv, "-address") === undefined) return undefined;
   return flag(argv, "-id");
 }

@@ -149,16 +149,27 @@ export class Shim implements Disposable {
 
   /**
    * Whether anybody answers.
-   * @throws AgentError Unavailable when nobody does within 5 seconds
+   * @throws AgentError Unavailable when nobody does within the time
    */
-  async ping(id: string): Promise<void> {
+  async ping(id: string, timeoutMs = pingTimeoutMs): Promise<void> {
     try {
-      await this.#call("Connect", { id }, { timeoutMs: pingTimeoutMs });
+      await this.#call("Connect", { id }, { timeoutMs });
     } catch (error) {
       // Another refusal is an answer too.
       if (!hasCode(error, "DeadlineExceeded") && !hasCode(error, "Unavailable")) return;
       throw new AgentError("Unavailable", "The shim does not answer", { cause: error });
     }
+  }
+
+  /** Whether the other side speaks this version of the protocol. @throws AgentError Unavailable when it says nothing */
+  async speaks(id: string): Promise<boolean> {
+    try {
+      await this.#call("Connect", { id }, { timeoutMs: pingTimeoutMs });
+    } catch (error) {
+      if (hasCode(error, "Unimplemented")) return false;
+      if (hasCode(error, "DeadlineExceeded") || hasCode(error, "Unavailable")) throw error;
+    }
+    return true;
   }
 
   /** @param resources the OCI runtime spec's `linux.resources` object */

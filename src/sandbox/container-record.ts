@@ -63,6 +63,8 @@ export interface ContainerRecord {
   readonly pendingResources?: Resources;
   /** PID 1's user as resolved in the image. */
   readonly user: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] };
+  /** Only on copies for callers: its process has gone, and the shim that knows how it ended does not answer. Never stored. */
+  readonly unheard?: boolean;
 }
 
 /** Chain ids of the snapshots a container needs. */

@@ -4,8 +4,10 @@ import type { ContainerIo } from "../runtime/container-io.ts";
 /** What the agent holds in memory of a container whose process runs or has just ended. */
 export interface LiveTask {
   readonly io: ContainerIo;
-  /** Resolves once the exit is recorded; never rejects. */
+  /** Resolves once the exit is recorded and the task deleted; never rejects. Open for as long as the shim is silent. */
   readonly exited: Promise<void>;
+  /** Resolves with `exited`, or when the end was recorded without the shim. */
+  readonly ended: Promise<void>;
   /** Set once the stop signal went out, for it goes out only once. */
   stopSignalSent: boolean;
 }
@@ -13,9 +15,18 @@ export interface LiveTask {
 /** The live tasks of this agent process, rebuilt at start from records and shims. */
 export class ContainerTasks {
   readonly #tasks = new Map<ContainerId, LiveTask>();
+  readonly #giveUps = new Map<ContainerId, () => void>();
 
-  add(id: ContainerId, task: LiveTask): void {
-    this.#tasks.set(id, task);
+  add(id: ContainerId, task: Pick<LiveTask, "io" | "exited">): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const ended = Promise.race([task.exited, promise]);
+    this.#tasks.set(id, { ...task, ended, stopSignalSent: false });
+    this.#giveUps.set(id, resolve);
+  }
+
+  /** Tells those who wait for the container's end that it is recorded, though its shim has said nothing. */
+  giveUp(id: ContainerId): void {
+    this.#giveUps.get(id)?.();
   }
 
   get(id: ContainerId): LiveTask | undefined {
@@ -26,6 +37,7 @@ export class ContainerTasks {
   async forget(id: ContainerId): Promise<void> {
     const task = this.#tasks.get(id);
     this.#tasks.delete(id);
+    this.#giveUps.delete(id);
     await task?.io.remove();
   }
 

@@ -11,6 +11,7 @@ import type { RuntimeHandler } from "../runtime/runtime-handler.ts";
 import type { ContainerTasks } from "./container-tasks.ts";
 import type { CreationClock } from "./creation-clock.ts";
 import type { HostLayout } from "./host-paths.ts";
+import type { PodRecoveries } from "./pod-recoveries.ts";
 import type { PodShims } from "./pod-shims.ts";
 import type { ContainerStore, SandboxStore } from "./record-stores.ts";
 
@@ -38,6 +39,8 @@ export interface SandboxDeps {
   readonly cgroups: Cgroups;
   readonly shims: PodShims;
   readonly tasks: ContainerTasks;
+  /** Pods that are still being looked at after a start. */
+  readonly recoveries: PodRecoveries;
 }
 
 /** Ids of the containers of one sandbox. */

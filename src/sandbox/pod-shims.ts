@@ -4,7 +4,7 @@ import type { ContainerId, SandboxId } from "../common/ids.ts";
 import type { Log } from "../common/log.ts";
 import type { RuntimeHandler } from "../runtime/runtime-handler.ts";
 import type { Shim } from "../runtime/shim.ts";
-import type { ShimLauncher } from "../runtime/shim-launcher.ts";
+import type { ShimAddress, ShimLauncher } from "../runtime/shim-launcher.ts";
 import { findShims } from "../runtime/shim-process.ts";
 import { deleteTask } from "./delete-task.ts";
 import { type HostLayout, type SandboxPaths, sandboxPaths, shimNamespace } from "./host-paths.ts";
@@ -20,6 +20,8 @@ export interface PodShimsDeps {
 
 /** How long a shim may take to leave by itself before it is killed. */
 const leaveTimeoutMs = 5_000;
+/** A shim answers in less than a millisecond; one that is given up for slow is killed, so it gets a thousand times that. */
+const answerTimeoutMs = 3_000;
 
 /**
  * The one shim of each pod: launched once, shared by the pod's containers, found again after a restart. The pod's shared
@@ -31,6 +33,8 @@ export class PodShims {
   /** Of pods with a shared PID namespace: their shims once it is there. */
   readonly #holding = new Map<SandboxId, Promise<Shim>>();
   readonly #ending = new Set<SandboxId>();
+  /** Pods whose shim runs and did not answer when it was looked for. */
+  readonly #silent = new Set<SandboxId>();
   #onLost: (id: SandboxId) => void = () => undefined;
 
   constructor(deps: PodShimsDeps) {
@@ -60,6 +64,10 @@ export class PodShims {
     if (this.#ending.has(record.id)) {
       return Promise.reject(new AgentError("Unavailable", `The shim of pod sandbox "${record.id}" is being ended`));
     }
+    if (this.#silent.has(record.id)) {
+      // A second shim beside it would run the pod's next containers where nobody looks for them.
+      return Promise.reject(new AgentError("Unavailable", `The shim of pod sandbox "${record.id}" does not answer`));
+    }
     const shim = this.#shims.get(record.id) ?? this.#keep(record.id, this.#launch(record));
     return record.spec.namespaces.pid === "pod" ? this.#withPidNamespace(record, shim) : shim;
   }
@@ -70,21 +78,44 @@ export class PodShims {
   }
 
   /**
-   * Finds the shim that an earlier agent launched.
-   * @returns "none" when no launch was recorded, "dead" when the process is certainly gone
-   * @throws AgentError Unavailable when it runs but doesn't answer
+   * Finds the shim that an earlier agent launched; a connection there is already is kept.
+   * @returns "silent" when it runs and doesn't answer, "dead" when the process is certainly gone, "none" when no launch
+   *   was recorded and none runs
    */
-  async reconnect(record: SandboxRecord): Promise<"alive" | "dead" | "none"> {
+  async reconnect(record: SandboxRecord): Promise<"answers" | "silent" | "dead" | "none"> {
+    const { id } = record;
     const { launcher } = this.#deps;
-    const address = launcher.load(this.#bundle(record));
-    if (address === undefined) return "none";
+    const known = this.#shims.get(id);
+    const runs = () => findShims(shimNamespace(this.#deps.layout)).some((shim) => shim.id === id);
     try {
-      await this.#keep(record.id, launcher.connect(address));
-      return "alive";
+      if (known === undefined) {
+        // A record that was lost, or not yet written, is no proof that nothing runs.
+        const address = launcher.load(this.#bundle(record)) ?? (runs() ? await this.#locate(record) : undefined);
+        if (address === undefined) return "none";
+        await this.#keep(id, launcher.connect(address));
+      } else {
+        await (await known).ping(id);
+      }
+      this.#silent.delete(id);
+      return "answers";
     } catch (error) {
-      const namespace = shimNamespace(this.#deps.layout);
-      if (findShims(namespace).some((shim) => shim.id === record.id)) throw error;
-      return "dead";
+      if (!runs()) return "dead";
+      this.#deps.log.warn({ sandboxId: id, error }, "the pod's shim runs and does not answer");
+      this.#silent.add(id);
+      return "silent";
+    }
+  }
+
+  /** Whether the pod's shim answers now; "none" when there is none that this agent would know of. */
+  async ask(id: SandboxId): Promise<"answers" | "silent" | "none"> {
+    if (this.#silent.has(id)) return "silent";
+    try {
+      const shim = await this.#shims.get(id);
+      if (shim === undefined) return "none";
+      await shim.ping(id, answerTimeoutMs);
+      return "answers";
+    } catch {
+      return this.#shims.has(id) ? "silent" : "none";
     }
   }
 
@@ -101,7 +132,7 @@ export class PodShims {
     const { launcher } = this.#deps;
     this.#ending.add(record.id);
     try {
-      if (await this.#askToLeave(record)) return;
+      if ((await this.ask(record.id)) === "answers" && (await this.#askToLeave(record))) return;
       await launcher.kill(record.id, this.#bundle(record));
       // What it still held, such as the pod's PID namespace, dies by the runtime's own forced delete.
       await launcher.cleanUpDead({ id: record.id, bundle: this.#bundle(record), handler: this.#handler(record) });
@@ -109,14 +140,32 @@ export class PodShims {
       this.#shims.delete(record.id);
       this.#holding.delete(record.id);
       this.#ending.delete(record.id);
+      this.#silent.delete(record.id);
     }
   }
 
   /** Ends a container whose shim is lost: first the shim for certain, then whatever it ran. */
-  async cleanUpContainer(record: SandboxRecord, id: ContainerId, bundle: string): Promise<void> {
-    const { launcher } = this.#deps;
-    await launcher.kill(record.id, this.#bundle(record));
-    await launcher.cleanUpDead({ id, bundle, handler: this.#handler(record) });
+  async cleanUpLost(record: SandboxRecord, id: ContainerId, bundle: string): Promise<void> {
+    await this.#deps.launcher.kill(record.id, this.#bundle(record));
+    await this.deleteByRuntime(record, id, bundle);
+  }
+
+  /**
+   * Ends a container by the runtime alone, beside a shim that does not answer, or has forgotten it. The pod's other
+   * containers are left alone.
+   */
+  async deleteByRuntime(record: SandboxRecord, id: ContainerId, bundle: string): Promise<void> {
+    await this.#deps.launcher.cleanUpDead({ id, bundle, handler: this.#handler(record) });
+  }
+
+  /** Whether the runtime has a container of this id, whatever became of its shim. */
+  runtimeKnows(record: SandboxRecord, id: ContainerId): boolean {
+    const handler = this.#deps.handlers.get(record.handler);
+    return handler !== undefined && this.#deps.launcher.runtimeKnows(handler, id);
+  }
+
+  #locate(record: SandboxRecord): Promise<ShimAddress> {
+    return this.#deps.launcher.locate(record.id, this.#bundle(record));
   }
 
   async #askToLeave(record: SandboxRecord): Promise<boolean> {

@@ -12,7 +12,7 @@ export interface SandboxFilter {
 export interface ContainerFilter {
   readonly id?: string;
   readonly sandboxId?: string;
-  readonly state?: "created" | "running" | "exited";
+  readonly state?: ShownContainerState;
   readonly labels?: Readonly<Record<string, string>>;
 }
 
@@ -36,7 +36,11 @@ export function shownSandboxState(record: SandboxRecord): "ready" | "notReady" {
 }
 
 /** The states CRI knows of a container. */
-export function shownContainerState(record: ContainerRecord): "created" | "running" | "exited" {
+export type ShownContainerState = "created" | "running" | "exited" | "unknown";
+
+/** The state callers see. */
+export function shownContainerState(record: ContainerRecord): ShownContainerState {
+  if (record.unheard === true) return "unknown";
   switch (record.state.kind) {
     case "creating":
     case "created":

@@ -4,6 +4,7 @@ import type { ContainerId } from "../common/ids.ts";
 import type { ContainerRecord, ExitedState } from "./container-record.ts";
 import { deleteTask } from "./delete-task.ts";
 import type { SandboxDeps } from "./deps.ts";
+import { containerPaths, sandboxPaths } from "./host-paths.ts";
 import { releaseContainer } from "./release-container.ts";
 import { stopContainer } from "./stop-container.ts";
 
@@ -25,15 +26,30 @@ export async function removeContainer(deps: SandboxDeps, id: ContainerId): Promi
 async function remove(deps: SandboxDeps, record: ContainerRecord): Promise<void> {
   const removing = deps.containers.put({ ...record, state: { kind: "removing", last: lastExit(record) } });
   failpoint("remove.container-recorded");
-  await deps.tasks.get(record.id)?.exited;
-  const shim = deps.shims.connected(record.sandboxId);
-  if (shim !== undefined) {
-    await within("Deleting the task", deleteTimeoutMs, deleteTask(await shim, record.id));
-    failpoint("remove.task-deleted");
-  }
+  await deleteTaskOf(deps, record);
   await releaseContainer(deps, removing);
   deps.containers.delete(record.id);
   failpoint("remove.container-done");
+}
+
+/** By the shim; by the runtime alone where the shim does not answer, or has gone without it. */
+async function deleteTaskOf(deps: SandboxDeps, record: ContainerRecord): Promise<void> {
+  const shimState = await deps.shims.ask(record.sandboxId);
+  // What a silent shim has not told yet, it may never tell.
+  if (shimState !== "silent") await deps.tasks.get(record.id)?.exited;
+  if (shimState === "answers") {
+    const shim = await deps.shims.connected(record.sandboxId);
+    if (shim !== undefined) await within("Deleting the task", deleteTimeoutMs, deleteTask(shim, record.id));
+    failpoint("remove.task-deleted");
+    return;
+  }
+  const sandbox = deps.sandboxes.find(record.sandboxId);
+  if (sandbox === undefined || !deps.shims.runtimeKnows(sandbox, record.id)) return;
+  const pod = sandboxPaths(deps.layout, sandbox.id, sandbox.spec.cgroupParent);
+  const { bundle, cgroup } = containerPaths(deps.layout, record.id, pod.cgroup);
+  await deps.cgroups.kill(cgroup);
+  await within("Deleting the task", deleteTimeoutMs, deps.shims.deleteByRuntime(sandbox, record.id, bundle));
+  failpoint("remove.task-deleted-by-runtime");
 }
 
 function lastExit(record: ContainerRecord): ExitedState {

@@ -51,6 +51,7 @@ export class SandboxService {
   async runSandbox(spec: SandboxSpec, signal?: AbortSignal): Promise<SandboxId> {
     const deps = this.#deps;
     const run = this.#runs.run(sandboxNameKey(spec.metadata), async () => {
+      await this.#settleNamesake(spec);
       const existing = joinExistingSandbox(spec, deps.sandboxes.list());
       if (existing !== undefined) return existing.id;
       const record = planSandbox(spec, {
@@ -133,8 +134,9 @@ export class SandboxService {
   /** @throws AgentError NotFound, FailedPrecondition, or what the runtime said */
   async startContainer(idOrPrefix: string, signal?: AbortSignal): Promise<void> {
     const deps = this.#deps;
-    const { id } = deps.containers.get(idOrPrefix);
+    const { id, sandboxId } = deps.containers.get(idOrPrefix);
     const start = async () => {
+      await deps.recoveries.settled(sandboxId);
       using _lock = await deps.locks.acquire(id);
       const record = deps.containers.get(id);
       const sandbox = deps.sandboxes.get(record.sandboxId);
@@ -147,13 +149,20 @@ export class SandboxService {
   /** Stopping what doesn't exist, or doesn't run, succeeds. @param graceMs 0: kill at once */
   async stopContainer(idOrPrefix: string, graceMs: number, signal?: AbortSignal): Promise<void> {
     const found = this.#deps.containers.find(idOrPrefix);
-    if (found !== undefined) await stopContainer(this.#deps, found.id, graceMs, signal);
+    if (found === undefined) return;
+    await whileAlive(this.#deps.recoveries.settled(found.sandboxId), signal);
+    await stopContainer(this.#deps, found.id, graceMs, signal);
   }
 
   /** Removing what doesn't exist succeeds; what runs is killed first. */
   async removeContainer(idOrPrefix: string, signal?: AbortSignal): Promise<void> {
     const found = this.#deps.containers.find(idOrPrefix);
-    if (found !== undefined) await whileAlive(removeContainer(this.#deps, found.id), signal);
+    if (found === undefined) return;
+    const remove = async () => {
+      await this.#deps.recoveries.settled(found.sandboxId);
+      await removeContainer(this.#deps, found.id);
+    };
+    await whileAlive(remove(), signal);
   }
 
   /**
@@ -162,8 +171,9 @@ export class SandboxService {
    */
   async updateContainer(idOrPrefix: string, change: Resources, signal?: AbortSignal): Promise<void> {
     const deps = this.#deps;
-    const { id } = deps.containers.get(idOrPrefix);
+    const { id, sandboxId } = deps.containers.get(idOrPrefix);
     const update = async () => {
+      await deps.recoveries.settled(sandboxId);
       using _lock = await deps.locks.acquire(id);
       await updateContainer(deps, deps.containers.get(id), change);
     };
@@ -186,7 +196,7 @@ export class SandboxService {
   /** @throws AgentError NotFound */
   getContainer(idOrPrefix: string): ContainerRecord {
     const record = this.#deps.containers.get(idOrPrefix);
-    if (record.state.kind !== "creating") return record;
+    if (record.state.kind !== "creating") return this.#shown(record);
     throw new AgentError("NotFound", `Container "${record.id}" is still being created`);
   }
 
@@ -195,6 +205,7 @@ export class SandboxService {
     const sandboxIds = filter.sandboxId ? new Set(narrow(sandboxes, filter.sandboxId).map(({ id }) => id)) : undefined;
     return narrow(containers, filter.id)
       .filter((record) => sandboxIds === undefined || sandboxIds.has(record.sandboxId))
+      .map((record) => this.#shown(record))
       .filter((record) => matchesContainer(record, filter));
   }
 
@@ -209,13 +220,16 @@ export class SandboxService {
     timeoutMs: number,
     signal?: AbortSignal,
   ): Promise<ExecSyncResult> {
-    return execInContainer(this.#deps, this.#runningContainer(idOrPrefix, "run a command in"), argv, timeoutMs, signal);
+    const { id, sandboxId } = this.#runningContainer(idOrPrefix, "run a command in");
+    await whileAlive(this.#deps.recoveries.settled(sandboxId), signal);
+    return execInContainer(this.#deps, this.#runningContainer(id, "run a command in"), argv, timeoutMs, signal);
   }
 
   /** @throws AgentError FailedPrecondition unless the container runs */
   async reopenLog(idOrPrefix: string): Promise<void> {
-    const record = this.#runningContainer(idOrPrefix, "reopen the log of");
-    await this.#deps.tasks.get(record.id)?.io.reopenLog();
+    const { id, sandboxId } = this.#runningContainer(idOrPrefix, "reopen the log of");
+    await this.#deps.recoveries.settled(sandboxId);
+    await this.#deps.tasks.get(id)?.io.reopenLog();
   }
 
   /** A pod whose shim or PID namespace ended by itself: its containers have ended or are being ended, and it can run no others. */
@@ -266,6 +280,23 @@ export class SandboxService {
         return image === undefined ? [] : [[name, image] as const];
       }),
     );
+  }
+
+  /** Waits while a pod of this name is being taken away: whether the name is free can be said after that. */
+  async #settleNamesake(spec: SandboxSpec): Promise<void> {
+    const key = sandboxNameKey(spec.metadata);
+    const namesake = this.#deps.sandboxes.list().find((record) => sandboxNameKey(record.spec.metadata) === key);
+    if (namesake === undefined) return;
+    await this.#deps.recoveries.settled(namesake.id);
+    if (namesake.state === "creating" || namesake.state === "removing") {
+      using _lock = await this.#deps.locks.acquire(namesake.id);
+    }
+  }
+
+  /** What callers see: a container whose end only a silent shim could tell is neither running nor exited. */
+  #shown(record: ContainerRecord): ContainerRecord {
+    const unheard = record.state.kind === "running" && this.#deps.recoveries.isUnheard(record.id);
+    return unheard ? { ...record, unheard } : record;
   }
 
   #runningContainer(idOrPrefix: string, action: string): ContainerRecord {

@@ -67,7 +67,10 @@ async function launch(deps: SandboxDeps, record: ContainerRecord, sandbox: Sandb
   failpoint("start.task-started");
   deps.containers.put({ ...record, state: { kind: "running", startedAtMs, pid } });
   failpoint("start.done");
-  deps.tasks.add(record.id, { io, exited: watchExit(deps, record.id, shim, exit), stopSignalSent: false });
+  deps.tasks.add(record.id, {
+    io,
+    exited: watchExit(deps, record.id, shim, exit),
+  });
   undo.move();
 }
 

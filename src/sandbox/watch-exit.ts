@@ -43,6 +43,8 @@ async function recordExit(deps: SandboxDeps, id: ContainerId, exit: ProcessExit)
   await within("Draining the output", drainTimeoutMs, deps.tasks.get(id)?.io.drained ?? Promise.resolve()).catch(
     () => undefined,
   );
+  // A stop that could not wait for the shim has recorded the end meanwhile, and a removal may have followed.
+  if (deps.containers.find(id)?.state.kind !== "running") return;
   const state = planExit({
     startedAtMs: record.state.startedAtMs,
     finishedAtMs: exit.exitedAtMs,

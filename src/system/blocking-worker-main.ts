@@ -23,9 +23,11 @@ function failureOf(command: BlockingCommand): BlockingAnswer["error"] {
 function carryOut(command: BlockingCommand): void {
   switch (command.kind) {
     case "unmount":
-      return unmountNow(command.target, command.flags);
+      unmountNow(command.target, command.flags);
+      break;
     case "removeTree":
-      return removeTreeNow(command.path);
+      removeTreeNow(command.path);
+      break;
     default:
       command satisfies never;
   }

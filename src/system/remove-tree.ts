@@ -56,7 +56,10 @@ interface Tree {
 
 function removeEntry(tree: Tree, directory: number, name: BytePath, depth: number): void {
   if (unlinked(directory, name)) return;
-  if (depth === mostDepth) return moveUp(tree, directory, name);
+  if (depth === mostDepth) {
+    moveUp(tree, directory, name);
+    return;
+  }
   const child = openDirectoryIn(directory, name);
   if (child === undefined) return;
   try {

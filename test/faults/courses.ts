@@ -5,6 +5,7 @@ import { busyboxLayer } from "../support/busybox-image.ts";
 import { buildImage, buildLayer } from "../support/oci-image.ts";
 import { type PushedImage, pushImage } from "../support/push-image.ts";
 import { containerConfig, podConfig } from "../support/requests.ts";
+import { stopShim } from "../support/stop-shim.ts";
 import type { World } from "../support/world.ts";
 import type { Course } from "./kill-points.ts";
 import type { PersistentCaller } from "./persistent-caller.ts";
@@ -39,6 +40,7 @@ export async function liveThrough(world: World, caller: PersistentCaller, course
   const change = { container_id: id, linux: { cpu_shares: "512" } };
   await caller.call((client) => client.call("UpdateContainerResources", change));
 
+  using _stopped = course === "silent" ? stopShim(world, podId) : undefined;
   using _held = course === "held" ? await holdNetns(caller, podId) : undefined;
   if (course !== "running") {
     await caller.call((client) => client.call("StopContainer", { container_id: id, timeout: "1" }));

@@ -21,7 +21,7 @@ test("every failpoint of src is in the table, and the table has no other", () =>
   );
   expect(found.toSorted()).toEqual(Object.keys(killPoints).toSorted());
   expect(new Set(Object.keys(killPoints).map((name) => name.split(".")[0]))).toEqual(
-    new Set(["pull", "run", "create", "start", "exec", "stop", "remove", "net", "update"]),
+    new Set(["pull", "run", "create", "start", "exec", "stop", "remove", "recover", "net", "update"]),
   );
 });
 
@@ -80,7 +80,7 @@ describe.skipIf(cannotRun("docker-registry", "runc"))("an agent killed in the mi
     expect(containers.length).toBeLessThanOrEqual(2);
   }
 
-  test.each(pointsOn("life", "stubborn", "held", "shared", "running"))(
+  test.each(pointsOn("life", "stubborn", "held", "shared", "running", "silent"))(
     "at %s (%s): retries converge, nothing is lost or left",
     async (name, course) => {
       await world.agent.stop();
@@ -92,6 +92,15 @@ describe.skipIf(cannotRun("docker-registry", "runc"))("an agent killed in the mi
       await expectNoLeaks(world.agent, before, { timeoutMs: 15_000 });
     },
   );
+
+  test.each(pointsOn("recovery"))("at %s: the next start takes up what runs", async (name) => {
+    await world.agent.kill();
+    world.agent.spawn(name);
+    await world.agent.ended();
+    await world.agent.start();
+    await lookAround();
+    await expectNoLeaks(world.agent, before, { timeoutMs: 15_000 });
+  });
 });
 
 describe.skipIf(cannotRun("docker-registry", "runc"))(

@@ -5,9 +5,11 @@
  * - `held`: the same while somebody else holds the pod's network namespace, so that its link doesn't go with it
  * - `shared`: the same with one PID namespace for the pod
  * - `running`: a pod is removed while its container runs
+ * - `silent`: the same while the pod's shim is stopped, from before the container is stopped
+ * - `recovery`: an agent starts beside a pod that runs
  * - `host`: an agent starts on a host without anything of it, runs nothing, and ends
  */
-export type Course = "life" | "stubborn" | "held" | "shared" | "running" | "host";
+export type Course = "life" | "stubborn" | "held" | "shared" | "running" | "silent" | "recovery" | "host";
 
 /** Every failpoint there is; a test compares the list with src. */
 export const killPoints: Readonly<Record<string, Course>> = {
@@ -71,6 +73,7 @@ export const killPoints: Readonly<Record<string, Course>> = {
 
   "stop.signal-sent": "life",
   "stop.kill-sent": "stubborn",
+  "stop.kill-recorded": "silent",
   "stop.recorded": "life",
   "stop.containers-stopped": "running",
   "net.eni-cut": "life",
@@ -84,6 +87,7 @@ export const killPoints: Readonly<Record<string, Course>> = {
 
   "remove.container-recorded": "life",
   "remove.task-deleted": "stubborn",
+  "remove.task-deleted-by-runtime": "silent",
   "remove.rootfs-unmounted": "running",
   "remove.container-disk-removed": "life",
   "remove.container-bundle-removed": "life",
@@ -98,6 +102,9 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "remove.image-record": "life",
   "remove.image-layers": "life",
   "remove.snapshot-forgotten": "life",
+
+  "recover.pod-observed": "recovery",
+  "recover.containers-done": "recovery",
 
   "net.vpcs-recorded": "host",
   "net.host-rules": "host",

@@ -218,7 +218,7 @@ describe("container RPCs", () => {
     expect(error).toMatchObject({ code: status.INVALID_ARGUMENT, details: expect.stringContaining('timeout "-1"') });
   });
 
-  test("ListContainers passes the filter; nothing is ever UNKNOWN", async () => {
+  test("ListContainers passes the filter", async () => {
     const filters: unknown[] = [];
     await using agent = await startServer({
       sandboxes: {
@@ -231,7 +231,10 @@ describe("container RPCs", () => {
     const filter = { id: "c", pod_sandbox_id: "s", state: { state: "CONTAINER_EXITED" as const } };
     await ask((done) => agent.runtime.ListContainers({ filter }, done));
     await ask((done) => agent.runtime.ListContainers({ filter: { state: { state: "CONTAINER_UNKNOWN" } } }, done));
-    expect(filters).toEqual([{ id: "c", sandboxId: "s", state: "exited", labels: {} }]);
+    expect(filters).toEqual([
+      { id: "c", sandboxId: "s", state: "exited", labels: {} },
+      { state: "unknown", labels: {} },
+    ]);
   });
 
   test("ExecSync needs a command", async () => {
