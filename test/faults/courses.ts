@@ -47,9 +47,10 @@ export async function liveThrough(world: World, caller: PersistentCaller, course
     const { status } = await caller.call((client) => client.call("ContainerStatus", { container_id: id }));
     expectEqual(status?.state, "CONTAINER_EXITED");
     const stopPod = () => caller.call((client) => client.call("StopPodSandbox", { pod_sandbox_id: podId }));
-    if (course !== "stubborn") await stopPod();
+    const podLast = course === "stubborn" || course === "silent";
+    if (!podLast) await stopPod();
     await caller.call((client) => client.call("RemoveContainer", { container_id: id }));
-    if (course === "stubborn") await stopPod();
+    if (podLast) await stopPod();
   }
   await caller.call((client) => client.call("RemovePodSandbox", { pod_sandbox_id: podId }));
   await caller.call((client) => client.call("RemoveImage", { image: { image: image.id } }));
