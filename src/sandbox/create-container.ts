@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { within } from "../common/deadline.ts";
 import { failpoint } from "../common/failpoint.ts";
 import type { ContainerId } from "../common/ids.ts";
 import { loadedApparmorProfiles } from "../runtime/apparmor.ts";
@@ -23,6 +24,9 @@ import type { ContainerPlan } from "./plan-container.ts";
 import { podHostname } from "./plan-sandbox.ts";
 import { mountLabel, selinuxOf } from "./pod-selinux.ts";
 import { releaseContainer } from "./release-container.ts";
+
+/** A host path on a file server that does not answer must not keep the pod from being stopped. */
+const sourcesTimeoutMs = 30_000;
 
 /**
  * Makes a planned container ready to start: its root filesystem is mounted, its user resolved in it, its OCI spec
@@ -83,7 +87,7 @@ export async function createContainer(
     facts: deps.facts,
     ...(seccomp.kind === "localhost" && { seccompFile: readSeccompFile(seccomp.reference) }),
     ...(deps.facts.apparmor && { apparmorProfiles: await loadedApparmorProfiles() }),
-    bindSources: await resolveBindSources(mounts),
+    bindSources: await within("Looking at the mounts' sources", sourcesTimeoutMs, resolveBindSources(mounts)),
     volumes,
     imageSources,
     features: deps.features.get(sandbox.handler) ?? noFeatures,
