@@ -11,7 +11,9 @@ profile = "eci"                      # "eci": the limits of an elastic container
 address = "/run/podling/podling.sock" # left out: podling.sock in the state directory
 tcp_address = ""                     # with [grpc.tls] cert, key, client_ca: mutual TLS only (not built yet)
 [streaming]
-address = "127.0.0.1:0"
+address = "127.0.0.1:0"              # exec, attach and port-forward; any but a loopback address needs cert and key
+cert = ""                            # PEM files: then with TLS
+key = ""
 [metrics]
 address = "127.0.0.1:9977"           # /metrics /livez /readyz and the status page
 

@@ -39,8 +39,12 @@ export interface Config {
   readonly profile: "eci" | "node";
   /** `address` is a socket's path. */
   readonly grpc: { readonly address: string };
-  /** `host:port` addresses. */
-  readonly streaming: { readonly address: string };
+  /**
+   * `address` is `host:port`; the files hold PEM texts, and are empty without TLS, which only a loopback address may do
+   * without.
+   */
+  readonly streaming: { readonly address: string; readonly cert: string; readonly key: string };
+  /** `host:port`. */
   readonly metrics: { readonly address: string };
   readonly runtime: { readonly defaultHandler: string; readonly handlers: readonly RuntimeHandler[] };
   /** `parallelLayers` 0: as many as the cores allow. */
@@ -65,6 +69,7 @@ const longestState = 90;
 const absolutePath = text("an absolute path", (path) => isAbsolute(path) && !path.includes("\0")).transform((path) =>
   path === "/" ? path : normalize(path).replace(/\/$/, ""),
 );
+const optionalPath = z.union([z.literal(""), absolutePath], { error: "must be an absolute path, empty for none" });
 const socketPath = z
   .string("must be a socket's absolute path")
   .transform((address) => address.replace(/^unix:(?:\/\/)?(?=\/)/, ""))
@@ -111,7 +116,7 @@ export const configSchema = z.strictObject({
     tcp_address: z.literal("", { error: 'not built yet: must be ""' }),
     tls: section({ cert: tlsNotBuilt, key: tlsNotBuilt, client_ca: tlsNotBuilt }).partial().optional(),
   }),
-  streaming: section({ address: listenAddress }),
+  streaming: section({ address: listenAddress, cert: optionalPath, key: optionalPath }),
   metrics: section({ address: listenAddress }),
   runtime: section({
     default_handler: filled,

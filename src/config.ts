@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { TomlError } from "smol-toml";
 import { z } from "zod";
 import { AgentError, errnoOf, errorText } from "./common/errors.ts";
+import { isLoopbackHost, splitHostPort } from "./common/loopback.ts";
 import { defaultConfigText } from "./config-default.ts";
 import {
   type Origin,
@@ -150,7 +151,7 @@ function unwrapped(schema: unknown): unknown {
 
 /** What no single key shows: names that must be defined elsewhere. Looks at the raw values, so that it always runs. */
 function crossProblems(merged: Sourced): readonly ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
+  const problems: ConfigProblem[] = [...streamingProblems(tableAt(merged, ["streaming"]))];
   const handlers = Object.keys(tableAt(merged, ["runtime", "handlers"]));
   requireOneOf(problems, merged, ["runtime", "default_handler"], handlers, "[runtime.handlers.NAME]");
   const vpcs = entriesAt(merged, ["network", "vpcs"]);
@@ -170,6 +171,18 @@ function crossProblems(merged: Sourced): readonly ConfigProblem[] {
     requireOneOf(problems, merged, ["network", "vswitches", place, "vpc"], vpcIds, "the ids of [[network.vpcs]]");
   }
   return problems;
+}
+
+/** Whoever sees a stream's URL can use it, so it leaves the machine only encrypted. */
+function streamingProblems({ address, cert, key }: Readonly<Record<string, unknown>>): readonly ConfigProblem[] {
+  const given = (value: unknown) => typeof value === "string" && value !== "";
+  if (given(cert) !== given(key)) {
+    const [set, lacking] = given(cert) ? ["cert", "key"] : ["key", "cert"];
+    return [{ path: ["streaming", set], message: `must come with streaming.${lacking}` }];
+  }
+  const host = typeof address === "string" ? splitHostPort(address)?.host : undefined;
+  if (host === undefined || isLoopbackHost(host) || given(cert)) return [];
+  return [{ path: ["streaming", "address"], message: "must be a loopback address unless cert and key are set" }];
 }
 
 function requireOneOf(

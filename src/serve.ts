@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { errorText } from "./common/errors.ts";
+import { AgentError, errorText } from "./common/errors.ts";
 import { newId } from "./common/ids.ts";
 import { KeyedMutex } from "./common/keyed-mutex.ts";
 import { createLog, type Log } from "./common/log.ts";
@@ -16,8 +16,10 @@ import { systemRandom } from "./network/system-random.ts";
 import { parseNetworkConfig } from "./network/vpc-config.ts";
 import { adminService } from "./rpc/admin-rpcs.ts";
 import { createServer } from "./rpc/server.ts";
+import { StreamingServer } from "./rpc/streaming/streaming-server.ts";
 import { Cgroups } from "./runtime/cgroups.ts";
 import { type HostFacts, readHostFacts } from "./runtime/host-facts.ts";
+import { PodDialer } from "./runtime/pod-dialer.ts";
 import { PinnedNamespaces } from "./runtime/pod-namespaces.ts";
 import { noFeatures, type RuntimeFeatures, readRuntimeFeatures } from "./runtime/runtime-features.ts";
 import { ShimEvents } from "./runtime/shim-events.ts";
@@ -29,6 +31,7 @@ import { CreationClock } from "./sandbox/creation-clock.ts";
 import type { SandboxDeps } from "./sandbox/deps.ts";
 import { EventFanOut } from "./sandbox/event-fan-out.ts";
 import { type HostLayout, shimNamespace } from "./sandbox/host-paths.ts";
+import { PodConnections } from "./sandbox/pod-connections.ts";
 import { PodRecoveries } from "./sandbox/pod-recoveries.ts";
 import { PodShims } from "./sandbox/pod-shims.ts";
 import { publishChanges } from "./sandbox/publish-changes.ts";
@@ -73,11 +76,15 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   await recover(deps, stop);
 
   const { instance, root, state, profile } = config;
+  const streaming = new StreamingServer({ ...streamingSettings(config), backend: sandboxes, log });
+  await streaming.listen();
+  parts.defer(() => streaming.close(0));
   const server = createServer({
     profile,
     version,
     shownConfig: shownConfig(config),
     sandboxes,
+    streaming,
     images,
     events,
     usage,
@@ -101,7 +108,7 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   // Watches have no end of their own, and the server would wait for them.
   admin[Symbol.dispose]();
   events[Symbol.dispose]();
-  await server.close(closeGraceMs);
+  await Promise.all([server.close(closeGraceMs), streaming.close(closeGraceMs)]);
   await deps.tasks.close();
   releaseHost(deps);
 }
@@ -173,6 +180,8 @@ async function openSandboxDeps(
     shims: new PodShims({ launcher, layout, handlers, log }),
     tasks: new ContainerTasks(),
     recoveries: new PodRecoveries(),
+    dialer: new PodDialer(kernel),
+    connections: new PodConnections(),
   };
 }
 
@@ -191,6 +200,18 @@ async function readFeatures(
     }
   });
   return new Map(await Promise.all(asked));
+}
+
+/** @throws AgentError FailedPrecondition when a file can't be read */
+function streamingSettings({ streaming: { address, cert, key } }: Config) {
+  const read = (name: string, path: string) => {
+    try {
+      return readFileSync(path, "utf8");
+    } catch (cause) {
+      throw new AgentError("FailedPrecondition", `Can't read streaming.${name} ${JSON.stringify(path)}`, { cause });
+    }
+  };
+  return { address, tls: cert === "" ? undefined : { cert: read("cert", cert), key: read("key", key) } };
 }
 
 function newestCreation({ sandboxes, containers }: ReturnType<typeof openStores>): number {

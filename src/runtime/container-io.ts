@@ -21,6 +21,9 @@ export interface ContainerIoOptions {
   readonly log: Log;
 }
 
+/** Gets a copy of all output from now on; it may keep the bytes, and must not throw. */
+export type OutputTap = (stream: LogStream, bytes: Buffer) => void;
+
 /**
  * A container's standard streams: FIFOs whose other ends the shim holds, and the log that is written from them. A slow
  * log makes the container wait, never the agent.
@@ -32,6 +35,7 @@ export class ContainerIo {
   readonly #log: ContainerLog;
   readonly #readers: ReadonlyMap<LogStream, FifoReader>;
   readonly #drained = Promise.withResolvers<void>();
+  readonly #taps = new Set<OutputTap>();
   #started = false;
 
   /** What Create gets. */
@@ -106,6 +110,12 @@ export class ContainerIo {
       .then(() => this.#drained.resolve());
   }
 
+  /** Lets somebody read along. Disposing the result ends it. */
+  tap(tap: OutputTap): Disposable {
+    this.#taps.add(tap);
+    return { [Symbol.dispose]: () => void this.#taps.delete(tap) };
+  }
+
   /** Goes on in a new log file, after the old one was renamed. @throws AgentError of ContainerLog.open */
   async reopenLog(): Promise<void> {
     await this.#log.reopen();
@@ -138,9 +148,18 @@ export class ContainerIo {
 
   async #follow(stream: LogStream, reader: FifoReader): Promise<void> {
     const encoder = new CriLogEncoder(stream);
-    reader.start((chunk) => this.#log.append(encoder.push(chunk, criTime(preciseNowMs()))));
+    reader.start((chunk) => {
+      if (this.#taps.size > 0) this.#copyToTaps(stream, chunk);
+      return this.#log.append(encoder.push(chunk, criTime(preciseNowMs())));
+    });
     await reader.ended;
     this.#log.append(encoder.end(criTime(preciseNowMs())));
+  }
+
+  #copyToTaps(stream: LogStream, chunk: Buffer): void {
+    // One for all: the chunk's own memory is used for the next read.
+    const bytes = Buffer.from(chunk);
+    for (const tap of this.#taps) tap(stream, bytes);
   }
 }
 

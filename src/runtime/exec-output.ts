@@ -1,60 +1,54 @@
-import { rmSync } from "node:fs";
-import { join } from "node:path";
-import { makePrivateDirectory } from "../system/files.ts";
-import { FifoReader, makeFifo } from "./fifo.ts";
+import type { LogStream } from "./cri-log.ts";
+import { ExecFifos } from "./exec-fifos.ts";
+import type { FifoReader } from "./fifo.ts";
 import type { StdioPaths } from "./shim.ts";
 
 /** Both outputs of one exec, collected in memory up to a limit; what comes beyond it is read and discarded. */
 export class ExecOutput implements Disposable {
-  readonly #directory: string;
-  readonly #stdout: Collector;
-  readonly #stderr: Collector;
-  readonly paths: StdioPaths;
+  readonly #fifos: ExecFifos;
+  readonly #collectors: ReadonlyMap<LogStream, Collector>;
 
   /**
    * Makes the FIFOs in the directory, which is the exec's own.
    * @throws SystemError
    */
   constructor(directory: string, mostBytes: number) {
-    this.#directory = directory;
-    this.paths = { stdin: "", stdout: join(directory, "stdout"), stderr: join(directory, "stderr"), terminal: false };
-    makePrivateDirectory(directory);
-    using undo = new DisposableStack();
-    undo.defer(() => rmSync(directory, { recursive: true, force: true }));
-    this.#stdout = undo.use(new Collector(this.paths.stdout, mostBytes));
-    this.#stderr = undo.use(new Collector(this.paths.stderr, mostBytes));
-    undo.move();
+    this.#fifos = new ExecFifos(directory, { stdin: false, stdout: true, stderr: true, terminal: false });
+    this.#collectors = new Map(
+      [...this.#fifos.readers].map(([stream, reader]) => [stream, new Collector(reader, mostBytes)]),
+    );
+  }
+
+  get paths(): StdioPaths {
+    return this.#fifos.paths;
   }
 
   /** Begins to read; once the shim has opened its ends, that is after Start answered. @returns when both have ended */
   async collect(): Promise<void> {
-    await Promise.all([this.#stdout.collect(), this.#stderr.collect()]);
+    await Promise.all([...this.#collectors.values()].map((collector) => collector.collect()));
   }
 
   get stdout(): Buffer {
-    return this.#stdout.bytes;
+    return this.#collectors.get("stdout")?.bytes ?? Buffer.alloc(0);
   }
 
   get stderr(): Buffer {
-    return this.#stderr.bytes;
+    return this.#collectors.get("stderr")?.bytes ?? Buffer.alloc(0);
   }
 
   /** Closes and removes the FIFOs. */
   [Symbol.dispose](): void {
-    this.#stdout[Symbol.dispose]();
-    this.#stderr[Symbol.dispose]();
-    rmSync(this.#directory, { recursive: true, force: true });
+    this.#fifos[Symbol.dispose]();
   }
 }
 
-class Collector implements Disposable {
+class Collector {
   readonly #reader: FifoReader;
   readonly #chunks: Buffer[] = [];
   #room: number;
 
-  constructor(path: string, mostBytes: number) {
-    makeFifo(path);
-    this.#reader = new FifoReader(path);
+  constructor(reader: FifoReader, mostBytes: number) {
+    this.#reader = reader;
     this.#room = mostBytes;
   }
 
@@ -69,9 +63,5 @@ class Collector implements Disposable {
 
   get bytes(): Buffer {
     return Buffer.concat(this.#chunks);
-  }
-
-  [Symbol.dispose](): void {
-    this.#reader[Symbol.dispose]();
   }
 }

@@ -5,12 +5,14 @@ import type { Images } from "../images/images.ts";
 import type { NetworkProvider } from "../network/network-provider.ts";
 import type { Cgroups } from "../runtime/cgroups.ts";
 import type { HostFacts } from "../runtime/host-facts.ts";
+import type { PodDialer } from "../runtime/pod-dialer.ts";
 import type { PodNamespaces } from "../runtime/pod-namespaces.ts";
 import type { RuntimeFeatures } from "../runtime/runtime-features.ts";
 import type { RuntimeHandler } from "../runtime/runtime-handler.ts";
 import type { ContainerTasks } from "./container-tasks.ts";
 import type { CreationClock } from "./creation-clock.ts";
 import type { HostLayout } from "./host-paths.ts";
+import type { PodConnections } from "./pod-connections.ts";
 import type { PodRecoveries } from "./pod-recoveries.ts";
 import type { PodShims } from "./pod-shims.ts";
 import type { ContainerStore, SandboxStore } from "./record-stores.ts";
@@ -39,6 +41,8 @@ export interface SandboxDeps {
   readonly cgroups: Cgroups;
   readonly shims: PodShims;
   readonly tasks: ContainerTasks;
+  readonly dialer: PodDialer;
+  readonly connections: PodConnections;
   /** Pods that are still being looked at after a start. */
   readonly recoveries: PodRecoveries;
 }

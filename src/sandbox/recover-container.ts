@@ -1,6 +1,6 @@
 import type { ContainerId } from "../common/ids.ts";
 import { ContainerIo } from "../runtime/container-io.ts";
-import { recoverExecs } from "../runtime/exec-sync.ts";
+import { recoverExecs } from "../runtime/exec-process.ts";
 import type { Shim } from "../runtime/shim.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { deleteTask } from "./delete-task.ts";

@@ -1,17 +1,21 @@
+import type { Socket } from "node:net";
 import { whileAlive } from "../common/deadline.ts";
 import { AgentError } from "../common/errors.ts";
 import { type ContainerId, parseContainerId, parseSandboxId, type SandboxId } from "../common/ids.ts";
+import type { ProcessStreams } from "../common/process-streams.ts";
 import { SingleFlight } from "../common/single-flight.ts";
 import type { ImageRecord } from "../images/image-record.ts";
 import { isImageMount, type Resources } from "../runtime/container-settings.ts";
 import type { ExecSyncResult } from "../runtime/exec-sync.ts";
 import type { RuntimeFeatures } from "../runtime/runtime-features.ts";
+import { attachToContainer } from "./attach-to-container.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { ContainerSpec } from "./container-spec.ts";
 import { createContainer } from "./create-container.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { describeContainer, describeSandbox } from "./describe.ts";
-import { execInContainer } from "./exec-in-container.ts";
+import { dialPod, requireReady } from "./dial-pod.ts";
+import { type ExecCommand, execInContainer, execOnStreams } from "./exec-in-container.ts";
 import { containerNameKey, joinExistingContainer, planContainer } from "./plan-container.ts";
 import { joinExistingSandbox, planSandbox, sandboxNameKey } from "./plan-sandbox.ts";
 import { takenLevels } from "./pod-selinux.ts";
@@ -220,15 +224,42 @@ export class SandboxService {
     timeoutMs: number,
     signal?: AbortSignal,
   ): Promise<ExecSyncResult> {
-    const { id, sandboxId } = this.#runningContainer(idOrPrefix, "run a command in");
-    await whileAlive(this.#deps.recoveries.settled(sandboxId), signal);
-    return execInContainer(this.#deps, this.#runningContainer(id, "run a command in"), argv, timeoutMs, signal);
+    const record = await this.#settledContainer(idOrPrefix, "run a command in", signal);
+    return execInContainer(this.#deps, record, argv, timeoutMs, signal);
+  }
+
+  /**
+   * Runs a command in a running container on a client's streams, for as long as the client stays.
+   * @returns the exit code, when all output was handed to the streams
+   * @throws AgentError FailedPrecondition, what the streams' `gone` aborted with, or what the runtime said
+   */
+  async exec(idOrPrefix: string, command: ExecCommand, streams: ProcessStreams): Promise<number> {
+    const record = await this.#settledContainer(idOrPrefix, "run a command in", streams.gone);
+    return execOnStreams(this.#deps, record, command, streams);
+  }
+
+  /**
+   * Connects a client to a running container's own streams, until its output ends or the client has had enough.
+   * @throws AgentError FailedPrecondition, ResourceExhausted for a client that is too slow, what `gone` aborted with
+   */
+  async attach(idOrPrefix: string, streams: ProcessStreams): Promise<void> {
+    const record = await this.#settledContainer(idOrPrefix, "attach to", streams.gone);
+    await attachToContainer(this.#deps, record, streams);
+  }
+
+  /** Connects to a port on a pod's localhost. @throws AgentError FailedPrecondition, Unavailable when nobody listens */
+  async dial(idOrPrefix: string, port: number): Promise<Socket> {
+    return dialPod(this.#deps, this.getSandbox(idOrPrefix).id, port);
+  }
+
+  /** @throws AgentError NotFound, FailedPrecondition unless it is ready */
+  readySandbox(idOrPrefix: string): SandboxRecord {
+    return requireReady(this.getSandbox(idOrPrefix));
   }
 
   /** @throws AgentError FailedPrecondition unless the container runs */
   async reopenLog(idOrPrefix: string): Promise<void> {
-    const { id, sandboxId } = this.#runningContainer(idOrPrefix, "reopen the log of");
-    await this.#deps.recoveries.settled(sandboxId);
+    const { id } = await this.#settledContainer(idOrPrefix, "reopen the log of");
     await this.#deps.tasks.get(id)?.io.reopenLog();
   }
 
@@ -299,7 +330,15 @@ export class SandboxService {
     return unheard ? { ...record, unheard } : record;
   }
 
-  #runningContainer(idOrPrefix: string, action: string): ContainerRecord {
+  /** A running container whose pod was looked at since the agent's start. */
+  async #settledContainer(idOrPrefix: string, action: string, signal?: AbortSignal): Promise<ContainerRecord> {
+    const { id, sandboxId } = this.runningContainer(idOrPrefix, action);
+    await whileAlive(this.#deps.recoveries.settled(sandboxId), signal);
+    return this.runningContainer(id, action);
+  }
+
+  /** @param action what it has to run for, in the error's words @throws AgentError NotFound, FailedPrecondition */
+  runningContainer(idOrPrefix: string, action: string): ContainerRecord {
     const record = this.#deps.containers.get(idOrPrefix);
     if (record.state.kind === "running") return record;
     throw new AgentError(

@@ -14,6 +14,7 @@ export async function stopSandbox(deps: SandboxDeps, record: SandboxRecord, mess
   failpoint("stop.recorded");
   await Promise.all(containersOf(deps, record.id).map((id) => stopContainer(deps, id, 0)));
   failpoint("stop.containers-stopped");
+  deps.connections.end(record.id);
   await releaseNetworkAndShim(deps, stopping);
   const stopped = deps.sandboxes.put({ ...stopping, network: undefined });
   failpoint("stop.done");

@@ -98,6 +98,8 @@ export type KernelQuery =
   | { readonly kind: "listNeighbours"; readonly netns: string }
   /** @returns the JSON object libnftables prints */
   | { readonly kind: "listNftables"; readonly netns: string; readonly command: string }
+  /** Begins a TCP connection from inside the namespace. @returns a TcpConnect, whose descriptor is the caller's */
+  | { readonly kind: "connect"; readonly netns: string; readonly address: string; readonly port: number }
   /** Which of the paths are pins of living network namespaces: inode number by path. */
   | { readonly kind: "inspectPins"; readonly paths: readonly string[] };
 

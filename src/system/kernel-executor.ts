@@ -9,6 +9,7 @@ import { NETLINK_ROUTE, NetlinkSocket } from "./netlink-socket.ts";
 import { type NetnsHandle, NetnsHandles } from "./netns-handle.ts";
 import { parseAddress, parseLink, parseNeighbour, parseRoute } from "./rtnetlink-dumps.ts";
 import { dumpRequest, setLinkRequest } from "./rtnetlink-requests.ts";
+import { startTcpConnect } from "./tcp-connect.ts";
 import { createPinnedNamespaces, HomeNamespaces, removePins } from "./thread-namespaces.ts";
 
 /** Carries out kernel commands on the calling thread, which must be one of their own: it changes namespaces. */
@@ -84,6 +85,8 @@ export class KernelExecutor {
         return this.#dump(query.netns, "neighbour", parseNeighbour);
       case "listNftables":
         return JSON.parse(this.#handles.get(query.netns).nftables(query.command) || "{}");
+      case "connect":
+        return this.#handles.get(query.netns).inside(() => startTcpConnect(query.address, query.port));
       case "inspectPins":
         return inspectPins(query.paths);
       default:

@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import { SystemError } from "../common/errors.ts";
 import type { AddressInfo, KernelCommand, KernelQuery, LinkInfo, NeighbourInfo, RouteInfo } from "./kernel-command.ts";
 import type { KernelAnswer, KernelRequest } from "./kernel-worker-main.ts";
+import type { TcpConnect } from "./tcp-connect.ts";
 
 interface Waiter {
   readonly resolve: (result: unknown) => void;
@@ -57,6 +58,11 @@ export class KernelWorker implements AsyncDisposable {
   /** What an nftables list command prints, as libnftables-json(5) has it. @throws SystemError */
   async listNftables(netns: string, command: string): Promise<unknown> {
     return this.#request({ query: { kind: "listNftables", netns, command } });
+  }
+
+  /** Begins a TCP connection from inside a namespace; the descriptor is the caller's. @throws SystemError */
+  async connect(netns: string, address: string, port: number): Promise<TcpConnect> {
+    return (await this.#request({ query: { kind: "connect", netns, address, port } })) as TcpConnect;
   }
 
   /** Those of the paths that are pins of a namespace, with its inode number. @throws SystemError */

@@ -45,7 +45,7 @@ const defaults: Config = {
   state: "/run/podling",
   profile: "eci",
   grpc: { address: "/run/podling/podling.sock" },
-  streaming: { address: "127.0.0.1:0" },
+  streaming: { address: "127.0.0.1:0", cert: "", key: "" },
   metrics: { address: "127.0.0.1:9977" },
   runtime: {
     defaultHandler: "runc",
@@ -208,6 +208,21 @@ const refused: ReadonlyArray<readonly [string, string, readonly string[]]> = [
       'config.toml:8: network.provider = "cni": not built yet: must be "local-vpc"',
       "config.toml:10: cluster.etcd_endpoints: not built yet: must be empty",
     ],
+  ],
+  [
+    "streams for other machines without TLS",
+    '[streaming]\naddress = "0.0.0.0:10010"',
+    ['config.toml:2: streaming.address = "0.0.0.0:10010": must be a loopback address unless cert and key are set'],
+  ],
+  [
+    "a certificate without its key",
+    '[streaming]\naddress = "10.0.0.7:10010"\ncert = "/etc/podling/stream.pem"',
+    ['config.toml:3: streaming.cert = "/etc/podling/stream.pem": must come with streaming.key'],
+  ],
+  [
+    "a relative certificate",
+    '[streaming]\ncert = "a.pem"\nkey = "/k.pem"',
+    ['config.toml:2: streaming.cert = "a.pem": must be an absolute path, empty for none'],
   ],
   [
     "security groups with rules",

@@ -13,6 +13,7 @@ import { createServer, type RpcDeps } from "../../src/rpc/server.ts";
 /** What a test replaces; anything else fails when it is called. */
 export interface FakeParts {
   readonly sandboxes?: Partial<RpcDeps["sandboxes"]>;
+  readonly streaming?: RpcDeps["streaming"];
   readonly images?: Partial<RpcDeps["images"]>;
   readonly usage?: Partial<RpcDeps["usage"]>;
   readonly events?: Partial<RpcDeps["events"]>;
@@ -39,6 +40,7 @@ export function fakeDeps(parts: FakeParts = {}): RpcDeps {
     shownConfig: { stateDir: "/run/test" },
     log: parts.log ?? createLog("silent"),
     sandboxes: strict("sandboxes", sandboxes) as RpcDeps["sandboxes"],
+    streaming: strict("streaming", parts.streaming ?? {}) as RpcDeps["streaming"],
     images: strict("images", parts.images ?? {}) as RpcDeps["images"],
     usage: strict("usage", parts.usage ?? {}) as RpcDeps["usage"],
     events: strict("events", parts.events ?? {}) as RpcDeps["events"],

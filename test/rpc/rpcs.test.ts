@@ -244,6 +244,54 @@ describe("container RPCs", () => {
   });
 });
 
+describe("streaming RPCs", () => {
+  const running = {
+    runningContainer: () => ({ id: containerId }) as ContainerRecord,
+    readySandbox: () => sandbox,
+  };
+
+  test("Exec, Attach and PortForward give the URL of what was asked for, by its full id", async () => {
+    const requests: unknown[] = [];
+    const url = (request: { kind: string }) => {
+      requests.push(request);
+      return `http://127.0.0.1:1/${request.kind}/secret`;
+    };
+    await using agent = await startServer({ sandboxes: running, streaming: { url } });
+    const flags = { tty: true, stdin: true, stdout: true, stderr: false };
+    const exec = await ask((done) => agent.runtime.Exec({ container_id: "a", cmd: ["sh"], ...flags }, done));
+    const attach = await ask((done) => agent.runtime.Attach({ container_id: "a", ...flags }, done));
+    const forward = await ask((done) => agent.runtime.PortForward({ pod_sandbox_id: "p", port: [80] }, done));
+    expect([exec, attach, forward]).toEqual(
+      ["exec", "attach", "portforward"].map((kind) => ({ url: `http://127.0.0.1:1/${kind}/secret` })),
+    );
+    expect(requests).toEqual([
+      { kind: "exec", containerId, argv: ["sh"], wanted: flags },
+      { kind: "attach", containerId, wanted: flags },
+      { kind: "portforward", sandboxId, ports: [80] },
+    ]);
+  });
+
+  const both = { tty: true, stdout: true, stderr: true };
+  test.each([
+    ["Exec", {}, "Missing container_id"],
+    ["Exec", { container_id: "a", stdout: true }, "Missing cmd"],
+    ["Exec", { container_id: "a", cmd: ["x\0"], stdout: true }, "cmd[0]"],
+    ["Exec", { container_id: "a", cmd: ["x"] }, "at least one of them must be true"],
+    ["Exec", { container_id: "a", cmd: ["x"], ...both }, "must be false with tty"],
+    ["Attach", { stdout: true }, "Missing container_id"],
+    ["Attach", { container_id: "a", tty: true }, "at least one of them must be true"],
+    ["Attach", { container_id: "a", ...both }, "must be false with tty"],
+    ["PortForward", { port: [80] }, "Missing pod_sandbox_id"],
+    ["PortForward", { pod_sandbox_id: "p", port: [80, 0] }, "port[1]"],
+    ["PortForward", { pod_sandbox_id: "p", port: [65_536] }, "port[0]"],
+    ["PortForward", { pod_sandbox_id: "p", port: Array.from({ length: 101 }, () => 1) }, "at most 100"],
+  ] as const)("%s refuses %j", async (name, request, words) => {
+    await using agent = await startServer({ sandboxes: running });
+    const error = await refusal(ask((done) => callByName(agent.runtime, name)(request, done)));
+    expect(error).toMatchObject({ code: status.INVALID_ARGUMENT, details: expect.stringContaining(words) });
+  });
+});
+
 describe("image RPCs", () => {
   test("PullImage gives the image id, and credentials go to the pull only", async () => {
     const requests: unknown[] = [];

@@ -18,9 +18,14 @@ export class Crictl {
     this.#base = [join(toolsDirectory, "crictl"), "--config", config];
   }
 
+  /** The argument vector of a command, for tests that start it themselves. */
+  command(...args: readonly string[]): readonly string[] {
+    return [...this.#base, ...args];
+  }
+
   /** Runs a command, whatever its outcome. */
   attempt(...args: readonly string[]): Promise<CommandResult> {
-    return runCommand([...this.#base, ...args]);
+    return runCommand(this.command(...args));
   }
 
   /** Runs a command that has to succeed. @returns its standard output without the last newline */
