@@ -30,10 +30,10 @@ export async function connectInNetns(
   }
 }
 
-/** Within a pod the kernel answers at once: only a full queue of the server's gets this far. */
+/** Within a pod the kernel has answered by the first look, unless the server's queue is full. */
 async function untilConnected(fd: number, step: string, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  for (let pauseMs = 1; !isTcpConnected(fd); pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+  for (let pauseMs = 1; !isTcpConnected(fd, step); pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
     if (performance.now() > deadline) throw new SystemError(`${step}: ETIMEDOUT`, { errno: "ETIMEDOUT" });
     await delay(pauseMs);
   }

@@ -40,17 +40,21 @@ export function startTcpConnect(address: string, port: number): TcpConnect {
   throw new SystemError(`${step}: ${errno}`, { errno });
 }
 
-/** Looks, without waiting, whether a connection that was begun is made. @throws SystemError when it failed */
-export function isTcpConnected(fd: number): boolean {
+/**
+ * Looks, without waiting, whether a connection that was begun is made.
+ * @param step what it is for, in the error's words
+ * @throws SystemError when it failed
+ */
+export function isTcpConnected(fd: number, step: string): boolean {
   const poll = Buffer.alloc(8);
   poll.writeInt32LE(fd, 0);
   poll.writeInt16LE(POLLOUT, 4);
-  if (check(libc.poll(poll, 1, 0), "look at a connection") === 0) return false;
+  if (check(libc.poll(poll, 1, 0), step) === 0) return false;
   const value = Buffer.alloc(4);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(value.length);
-  check(libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, length), "look at a connection");
+  check(libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, length), step);
   const failure = value.readInt32LE();
   if (failure === 0) return true;
-  throw new SystemError(`connect: ${errnoName(failure)}`, { errno: errnoName(failure) });
+  throw new SystemError(`${step}: ${errnoName(failure)}`, { errno: errnoName(failure) });
 }

@@ -12,7 +12,8 @@ import { useWorld, type World } from "../support/world.ts";
 const transports = ["spdy", "websocket"] as const;
 /** Servers in the pod: 8080 gives back what it gets, 8081 has files over IPv6, 8082 answers only to the input's end. */
 const servers = [
-  "nc -ll -p 8080 -e cat",
+  // Each "l" is one more connection that may wait to be accepted.
+  `nc -${"l".repeat(30)} -p 8080 -e cat`,
   "httpd -f -p [::1]:8081 -h /etc",
   "nc -ll -p 8082 -e sh -c 'wc -c; sleep 2; echo late'",
 ];

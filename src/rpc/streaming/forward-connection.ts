@@ -15,22 +15,29 @@ export interface Forward {
 export type Dial = (port: number) => Promise<Socket>;
 
 /**
- * Carries one connection until both sides have ended, each side's end being passed on by itself. A failure is told on
- * the error stream, and both streams are then reset, for clients wait for ever on ones that are only closed
- * (kubernetes #74551).
+ * Carries one connection until both sides have ended, each side's end being passed on by itself. One that can't be made
+ * is told on the error stream, and both streams are then reset, for clients wait for ever on ones that are only closed
+ * (kubernetes #74551). One that the server resets is reset, and nothing is told: Kubernetes' clients give all their
+ * connections up when they hear of an error.
  */
 export async function forwardConnection({ port, data, error }: Forward, dial: Dial): Promise<void> {
+  let socket: Socket;
   try {
-    const socket = await dial(port);
-    await carry(data, socket);
-    error.end();
-    data.end();
+    socket = await dial(port);
   } catch (failure) {
     error.write(`error forwarding port ${port}: ${errorText(failure)}`, () => {
       data.destroy();
       error.destroy();
     });
+    return;
   }
+  try {
+    await carry(data, socket);
+    data.end();
+  } catch {
+    data.destroy();
+  }
+  error.end();
 }
 
 async function carry(client: Duplex, server: Socket): Promise<void> {

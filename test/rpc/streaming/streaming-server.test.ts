@@ -305,6 +305,26 @@ describe("port-forward", () => {
     expect(ports.toSorted()).toEqual([8000, 8001, 8002]);
   });
 
+  test("SPDY: a connection that the server resets is reset, and the others go on", async () => {
+    using echo = await startEcho();
+    const resetting = createServer((socket) => socket.once("data", () => socket.resetAndDestroy())).listen(
+      0,
+      "127.0.0.1",
+    );
+    using _resetting = { [Symbol.dispose]: () => void resetting.close() };
+    await once(resetting, "listening");
+    const { port: resettingPort } = resetting.address() as AddressInfo;
+    await using server = await startStreaming({ dial: (_, port) => dialTo(port === 1 ? resettingPort : echo.port)() });
+    using client = await SpdyClient.connect(server.url(forwardRequest()), "portforward.k8s.io");
+    const [reset, well] = [pair(client, "0", "1"), pair(client, "1", "2")];
+    client.write(reset.data, "x");
+    await client.until("the reset", () => client.stream(reset.data).reset && client.stream(reset.error).ended);
+    expect(client.stream(reset.error).text).toBe("");
+    client.write(well.data, "still here", true);
+    await client.until("the echo", () => client.stream(well.data).ended);
+    expect(client.stream(well.data).text).toBe("still here");
+  });
+
   test("SPDY: a refused connection is told on the error stream, and both streams are reset", async () => {
     await using server = await startStreaming({ dial: () => Promise.reject(new Error("nobody listens")) });
     using client = await SpdyClient.connect(server.url(forwardRequest()), "portforward.k8s.io");
