@@ -18,5 +18,9 @@ export async function attachEni(kernel: KernelWorker, plan: EniPlan, undo: () =>
   failpoint("net.eni-router");
   await kernel.run(plan.pod);
   failpoint("net.eni-pod");
+  if (plan.host.length > 0) {
+    await kernel.run(plan.host);
+    failpoint("net.host-ports");
+  }
   stack.move();
 }

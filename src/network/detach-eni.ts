@@ -10,9 +10,14 @@ import type { VpcRouterSpec } from "./vpc-router-spec.ts";
  * given to another before that.
  * @throws SystemError when it may not be cut off; a router that is gone has cut it off already
  */
-export async function detachEni(kernel: KernelWorker, router: VpcRouterSpec, eni: EniRecord): Promise<void> {
+export async function detachEni(
+  kernel: KernelWorker,
+  router: VpcRouterSpec,
+  instance: string,
+  eni: EniRecord,
+): Promise<void> {
   try {
-    await kernel.run(planEniCut(router, eni));
+    await kernel.run(planEniCut(router, instance, eni));
   } catch (error) {
     if (errnoOf(error) !== "ENOENT" || (await kernel.inspectPins([router.netns])).has(router.netns)) throw error;
   }

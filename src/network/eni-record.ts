@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { AgentError } from "../common/errors.ts";
+import type { HostPort } from "./host-port.ts";
 import type { FixedIp } from "./plan-address-wishes.ts";
 import type { PodNetwork } from "./pod-network.ts";
 
@@ -30,6 +31,8 @@ export interface EniRecord {
   /** Present where the next pod of the same key is to get the same addresses. */
   readonly fixed?: FixedIp;
   readonly createdAtMs: number;
+  /** Ports of the host that lead to it. */
+  readonly hostPorts?: readonly HostPort[];
 }
 
 /** What is derived from an ENI's id. */

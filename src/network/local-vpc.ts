@@ -5,7 +5,7 @@ import { KeyedMutex } from "../common/keyed-mutex.ts";
 import type { Log } from "../common/log.ts";
 import type { NodeManifests } from "../manifests/node-manifests.ts";
 import type { Database } from "../state/database.ts";
-import type { KernelCommand } from "../system/kernel-command.ts";
+import { hostNetns, type KernelCommand } from "../system/kernel-command.ts";
 import type { KernelWorker } from "../system/kernel-worker.ts";
 import { netnsDirectory, prepareNetnsDirectory } from "../system/netns-directory.ts";
 import type { IpamRandom } from "./address-pool.ts";
@@ -13,6 +13,7 @@ import { attachEni } from "./attach-eni.ts";
 import { detachEni } from "./detach-eni.ts";
 import { type EniRecord, eniNames } from "./eni-record.ts";
 import { EniStore } from "./eni-store.ts";
+import { checkHostPorts } from "./host-port.ts";
 import { type Allocation, Ipam, type VswitchUsage } from "./ipam.ts";
 import { LinkReaper } from "./link-reaper.ts";
 import type { AttachRequest, NetworkProvider, NetworkStatus } from "./network-provider.ts";
@@ -131,7 +132,7 @@ export class LocalVpc implements NetworkProvider {
       // Of what did not start nobody knows enough to take it down.
       if (!started) return;
       await this.#reaper.flush();
-      await this.#routers.removeIdle(this.#vpcsInUse());
+      await this.#routers.removeIdle(this.#vpcsInUse(), this.#holders().filter(hasHostPorts));
     } catch (error) {
       this.#deps.log.warn({ error: errorText(error) }, "the network is left for the next start to tidy");
     } finally {
@@ -147,7 +148,10 @@ export class LocalVpc implements NetworkProvider {
     const routerLinks = await this.#routers.readLinks();
     const plan = planRecovery(records, { live, pinnedPods, routerLinks });
     const staying = [...plan.adopt, ...plan.rebuild];
-    await this.#routers.ensure((vpcId) => staying.filter(({ network }) => network.vpcId === vpcId).map(bindingOf));
+    await this.#routers.ensure(
+      (vpcId) => staying.filter(({ network }) => network.vpcId === vpcId).map(bindingOf),
+      staying.filter(hasHostPorts),
+    );
     for (const eni of plan.release) await this.#release(eni);
     for (const eni of plan.adopt) await this.#repair(eni, false);
     for (const eni of plan.rebuild) await this.#repair(eni, true);
@@ -175,6 +179,25 @@ export class LocalVpc implements NetworkProvider {
     return eni.network;
   }
 
+  /** Before anything is allocated. @throws AgentError FailedPrecondition */
+  #checkHostPorts({ hostPorts = [] }: AttachRequest, { candidates }: VswitchChoice): void {
+    if (hostPorts.length === 0) return;
+    checkHostPorts(hostPorts, this.#holders());
+    const vpcs = new Set(
+      this.#deps.config.vswitches.filter(({ id }) => candidates.includes(id)).map(({ vpcId }) => vpcId),
+    );
+    const far = [...vpcs].find((id) => this.#routers.get(id)?.reachableFromHost === false);
+    if (far === undefined) return;
+    throw new AgentError(
+      "FailedPrecondition",
+      `Cannot give host ports to a pod in VPC "${far}": the host reaches only "${this.#deps.config.vpcs[0]?.id}", the first of the configuration`,
+    );
+  }
+
+  #holders(): readonly EniRecord[] {
+    return this.#enis.list().filter(({ state }) => state !== "releasing");
+  }
+
   #allocate(request: AttachRequest): EniRecord {
     const { clusterId, config, instance, manifests, newNonce, nowMs, random } = this.#deps;
     const choice = planVswitchChoice(request, {
@@ -183,6 +206,7 @@ export class LocalVpc implements NetworkProvider {
       free: new Map(this.#ipam.usage(nowMs()).map(({ vswitchId, free }) => [vswitchId, free])),
       shuffle: (ids) => shuffled(ids, random),
     });
+    this.#checkHostPorts(request, choice);
     const wishes = planAddressWishes({ ...request, clusterId }, request.annotations, choice.ipv6);
     const names = eniNames(instance, request.sandboxId, newNonce());
     let eni: EniRecord | undefined;
@@ -216,16 +240,17 @@ export class LocalVpc implements NetworkProvider {
       ipv6PrefixLength: addresses.ipv6 === undefined ? undefined : vswitch.ipv6Cidr?.prefixLength,
       choice: { source, sourceName, order, losers: [...losers, ...passed], notes },
     };
-    const { sandboxId, namespace, name, netnsPath } = request;
+    const { sandboxId, namespace, name, netnsPath, hostPorts } = request;
     const createdAtMs = this.#deps.nowMs();
     const { id, linkName } = names;
-    return { id, state: "allocating", sandboxId, namespace, name, netnsPath, linkName, network, createdAtMs };
+    const ports = hostPorts === undefined || hostPorts.length === 0 ? {} : { hostPorts };
+    return { id, state: "allocating", sandboxId, namespace, name, netnsPath, linkName, network, createdAtMs, ...ports };
   }
 
   /** Cuts an ENI off, lets its addresses cool, and leaves its link to the reaper. @throws SystemError */
   async #release(eni: EniRecord): Promise<void> {
     const router = this.#routers.get(eni.network.vpcId);
-    if (router !== undefined) await detachEni(this.#deps.kernel, router, eni);
+    if (router !== undefined) await detachEni(this.#deps.kernel, router, this.#deps.instance, eni);
     const releasing: EniRecord = { ...eni, state: "releasing" };
     this.#ipam.release(eni.id, eni.fixed, this.#deps.nowMs(), () => this.#enis.write(releasing));
     this.#enis.remember(releasing);
@@ -237,6 +262,8 @@ export class LocalVpc implements NetworkProvider {
     const { vpcId, ipv4, ipv6 } = eni.network;
     const netns = this.#routers.get(vpcId)?.netns;
     const addresses = ipv6 === undefined ? [ipv4] : [ipv4, ipv6];
+    // Connections through a host port are known to the host as well.
+    if (hasHostPorts(eni)) this.#reaper.add({ netns: hostNetns, name: eni.linkName, addresses, eniId: undefined });
     if (netns === undefined) this.#enis.delete([eni.id]);
     else this.#reaper.add({ netns, name: eni.linkName, addresses, eniId: eni.id });
   }
@@ -296,6 +323,10 @@ function shuffled(ids: readonly string[], random: IpamRandom): readonly string[]
     [order[left - 1], order[pick]] = [order[pick] ?? "", order[left - 1] ?? ""];
   }
   return order;
+}
+
+function hasHostPorts({ hostPorts = [] }: EniRecord): boolean {
+  return hostPorts.length > 0;
 }
 
 /** Names the action; errors that say enough of themselves stay as they are. */

@@ -1,3 +1,4 @@
+import type { HostPort } from "./host-port.ts";
 import type { PodNetwork } from "./pod-network.ts";
 
 /** Whose interface it is, and where the pod's network namespace is pinned. */
@@ -9,6 +10,7 @@ export interface AttachRequest {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
+  readonly hostPorts?: readonly HostPort[];
 }
 
 /** Whether new pods can get a network, in the words of CRI's NetworkReady condition. */

@@ -1,6 +1,8 @@
 import { formatIp, ipFromBytes, parseIp } from "../common/ip-address.ts";
 import type { KernelCommand, LinkRequest } from "../system/kernel-command.ts";
 import type { EniRecord } from "./eni-record.ts";
+import type { HostPort } from "./host-port.ts";
+import { planHostPorts, planHostPortsRemoval } from "./plan-host-ports.ts";
 import type { VpcRouterSpec } from "./vpc-router-spec.ts";
 
 /** Every router's side of an ENI has the same Ethernet address, as the cloud's gateway has. */
@@ -17,6 +19,8 @@ export interface EniBinding {
   readonly mac: string;
   readonly ipv4: string;
   readonly ipv6: string | undefined;
+  /** Ports that lead to it from the host. */
+  readonly hostPorts?: readonly HostPort[];
 }
 
 /** An ENI's commands in the order in which they are carried out; the pod can't send before its rules are there. */
@@ -26,6 +30,8 @@ export interface EniPlan {
   readonly rules: readonly KernelCommand[];
   readonly router: readonly KernelCommand[];
   readonly pod: readonly KernelCommand[];
+  /** Its host ports. */
+  readonly host: readonly KernelCommand[];
 }
 
 /** Pure: an allocated ENI → what gives it to its pod. */
@@ -35,11 +41,12 @@ export function planEni(router: VpcRouterSpec, instance: string, eni: EniRecord)
     rules: planBinding(router.netns, "add", bindingOf(eni)),
     router: planRouterSide(router, instance, eni),
     pod: planPodSide(eni),
+    host: planHostPorts(instance, router, eni),
   };
 }
 
-export function bindingOf({ linkName, network }: EniRecord): EniBinding {
-  return { linkName, mac: network.mac, ipv4: network.ipv4, ipv6: network.ipv6 };
+export function bindingOf({ linkName, network, hostPorts }: EniRecord): EniBinding {
+  return { linkName, mac: network.mac, ipv4: network.ipv4, ipv6: network.ipv6, ...(hostPorts && { hostPorts }) };
 }
 
 /** The alias of a router's end; what a sweep knows an ENI's link by. */
@@ -51,8 +58,8 @@ export function eniAlias(instance: string, eniId: string): string {
  * Cuts an ENI off: what its pod sends is dropped from now on, answers included. It takes no lock of the network stack,
  * which may be busy for 20 ms with the removal of another pod; routes go with the link. Doing it again does nothing.
  */
-export function planEniCut(router: VpcRouterSpec, eni: EniRecord): readonly KernelCommand[] {
-  return planBinding(router.netns, "remove", bindingOf(eni));
+export function planEniCut(router: VpcRouterSpec, instance: string, eni: EniRecord): readonly KernelCommand[] {
+  return [...planHostPortsRemoval(instance, eni), ...planBinding(router.netns, "remove", bindingOf(eni))];
 }
 
 /** The router's addresses, routes and neighbours of an ENI whose link exists; harmless when they do too. */
@@ -75,17 +82,31 @@ function planRouterSide(router: VpcRouterSpec, instance: string, eni: EniRecord)
   return [{ kind: "links", netns: router.netns, requests }];
 }
 
-/** The elements of an ENI in the router's sets. Its link-local address is the one its Ethernet address gives. */
-export function eniElements(binding: EniBinding): readonly {
+/** An element of a set in a router: its parts in the order of the set's type. */
+export interface RouterElements {
   readonly family: "inet" | "arp";
-  readonly name: "bound4" | "bound6";
-  readonly elements: readonly (readonly [string, string, string])[];
-}[] {
+  readonly name: "bound4" | "bound6" | "published4" | "published6";
+  readonly elements: readonly (readonly (string | number)[])[];
+}
+
+/** The ports of an ENI that its host ports lead to: open to whoever comes through the host. */
+function publishedElements({ ipv4, ipv6, hostPorts = [] }: EniBinding): readonly RouterElements[] {
+  const open = new Map(hostPorts.map(({ protocol, containerPort: port }) => [`${protocol}/${port}`, [protocol, port]]));
+  const of = (name: "published4" | "published6", address: string): RouterElements => {
+    return { family: "inet", name, elements: [...open.values()].map((parts) => [address, ...parts]) };
+  };
+  if (open.size === 0) return [];
+  return [of("published4", ipv4), ...(ipv6 === undefined ? [] : [of("published6", ipv6)])];
+}
+
+/** The elements of an ENI in the router's sets. Its link-local address is the one its Ethernet address gives. */
+export function eniElements(binding: EniBinding): readonly RouterElements[] {
   const { linkName, mac, ipv4, ipv6 } = binding;
   const elements4 = [[linkName, mac, ipv4]] as const;
   const sets = [
     { family: "inet", name: "bound4", elements: elements4 },
     { family: "arp", name: "bound4", elements: elements4 },
+    ...publishedElements(binding),
   ] as const;
   if (ipv6 === undefined) return sets;
   const elements6 = [

@@ -120,6 +120,8 @@ export function planRouterRules(router: VpcRouterSpec, enis: readonly EniBinding
   const text = `
 add table ${table}
 add set ${table} bound4 { type ifname . ether_addr . ipv4_addr; }
+add set ${table} published4 { type ipv4_addr . inet_proto . inet_service; }
+add set ${table} published6 { type ipv6_addr . inet_proto . inet_service; }
 add set ${table} bound6 { type ifname . ether_addr . ipv6_addr; }
 add chain ${table} antispoofing { type filter hook prerouting priority -300; policy accept; }
 add chain ${table} to_router { type filter hook input priority 0; policy drop; }
@@ -127,6 +129,8 @@ add chain ${table} through_router { type filter hook forward priority 0; policy 
 add chain ${table} outgoing { type nat hook postrouting priority 100; policy accept; }
 flush set ${table} bound4
 flush set ${table} bound6
+flush set ${table} published4
+flush set ${table} published6
 flush chain ${table} antispoofing
 flush chain ${table} to_router
 flush chain ${table} through_router
@@ -143,6 +147,8 @@ add rule ${table} through_router ct state established,related accept
 add rule ${table} through_router ct state invalid drop
 add rule ${table} through_router iifname "eni*" oifname "eni*" accept
 add rule ${table} through_router iifname "eni*" oifname "${gatewayLink}" accept
+add rule ${table} through_router iifname "${gatewayLink}" ip daddr . meta l4proto . th dport @published4 accept
+add rule ${table} through_router iifname "${gatewayLink}" ip6 daddr . meta l4proto . th dport @published6 accept
 add rule ${table} through_router iifname "${gatewayLink}" ip saddr ${host.ipv4} oifname "eni*" accept
 add rule ${table} through_router iifname "${gatewayLink}" ip6 saddr ${host.ipv6} oifname "eni*" accept
 ${router.vpc.natGateway ? `add rule ${table} outgoing oifname "${gatewayLink}" ip saddr ${formatCidr(router.vpc.cidr)} masquerade` : ""}
@@ -159,10 +165,11 @@ ${enis.flatMap(eniElements).map(elementText).join("\n")}
 
 function elementText(set: ReturnType<typeof eniElements>[number]): string {
   return set.elements
-    .map((element) => `add element ${set.family} ${tables.router} ${set.name} { ${quoted(element)} }`)
+    .map((element) => `add element ${set.family} ${tables.router} ${set.name} { ${element.map(quoted).join(" . ")} }`)
     .join("\n");
 }
 
-function quoted([link, mac, address]: readonly [string, string, string]): string {
-  return `"${link}" . ${mac} . ${address}`;
+/** Names of links need quotes; addresses, protocols and ports must have none. */
+function quoted(part: string | number): string {
+  return typeof part === "string" && part.startsWith("eni") ? `"${part}"` : String(part);
 }

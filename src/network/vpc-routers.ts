@@ -8,7 +8,9 @@ import { hostNetns, type LinkInfo } from "../system/kernel-command.ts";
 import type { KernelWorker } from "../system/kernel-worker.ts";
 import { netnsDirectory } from "../system/netns-directory.ts";
 import { formatCidr, parseCidr } from "./cidr.ts";
+import type { EniRecord } from "./eni-record.ts";
 import type { EniBinding } from "./plan-eni.ts";
+import { planHostPortSysctls } from "./plan-host-ports.ts";
 import { checkHostReach, type HostNetwork, podMtu, takenRanges } from "./plan-host-reach.ts";
 import { planHostRules, planHostRulesRemoval } from "./plan-host-rules.ts";
 import { planLinkNet } from "./plan-link-net.ts";
@@ -101,9 +103,10 @@ export class VpcRouters {
   /**
    * Makes or mends every planned router, and removes what an earlier run left behind.
    * @param bindings of the ENIs that keep or get their place
+   * @param holders of host ports
    * @throws SystemError, AgentError
    */
-  async ensure(bindings: (vpcId: string) => readonly EniBinding[]): Promise<void> {
+  async ensure(bindings: (vpcId: string) => readonly EniBinding[], holders: readonly EniRecord[]): Promise<void> {
     const { instance, kernel } = this.#deps;
     const specs = [...this.#specs.values()];
     for (const spec of this.#doomed) await this.#drop(spec);
@@ -111,18 +114,23 @@ export class VpcRouters {
     for (const spec of specs) this.#table.put(spec.vpc.id, vpcRecord(spec.vpc, spec.linkNet));
     failpoint("net.vpcs-recorded");
     // Rules before links, so that nothing passes that they would stop.
-    await kernel.run(planHostRules(instance, specs));
+    await kernel.run(planHostRules(instance, specs, holders));
     failpoint("net.host-rules");
     if (specs.some(({ vpc }) => vpc.natGateway)) {
       // Packets of a NAT gateway cross the host. Turned on only: others may rely on it by the time we stop.
       await kernel.run([{ kind: "sysctls", netns: hostNetns, values: { "net/ipv4/ip_forward": "1" } }]);
     }
     for (const spec of specs) await ensureRouter(kernel, spec, bindings(spec.vpc.id));
+    if (holders.length > 0) {
+      for (const spec of specs.filter(({ reachableFromHost }) => reachableFromHost)) {
+        await kernel.run(planHostPortSysctls(spec));
+      }
+    }
     await this.#sweep();
   }
 
-  /** Takes down the routers of VPCs without ENIs. @throws SystemError */
-  async removeIdle(inUse: ReadonlySet<string>): Promise<void> {
+  /** Takes down the routers of VPCs without ENIs. @param holders of host ports @throws SystemError */
+  async removeIdle(inUse: ReadonlySet<string>, holders: readonly EniRecord[]): Promise<void> {
     const { instance, kernel } = this.#deps;
     for (const [vpcId, spec] of this.#specs) {
       if (inUse.has(vpcId)) continue;
@@ -130,7 +138,7 @@ export class VpcRouters {
       this.#specs.delete(vpcId);
     }
     const left = [...this.#specs.values()];
-    await kernel.run(left.length === 0 ? planHostRulesRemoval(instance) : planHostRules(instance, left));
+    await kernel.run(left.length === 0 ? planHostRulesRemoval(instance) : planHostRules(instance, left, holders));
   }
 
   async #drop(spec: VpcRouterSpec): Promise<void> {

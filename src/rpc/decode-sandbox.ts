@@ -3,14 +3,14 @@ import type { DNSConfig__Output } from "../generated/runtime/v1/DNSConfig.ts";
 import type { LinuxPodSandboxConfig__Output } from "../generated/runtime/v1/LinuxPodSandboxConfig.ts";
 import type { LinuxSandboxSecurityContext__Output } from "../generated/runtime/v1/LinuxSandboxSecurityContext.ts";
 import type { PodSandboxMetadata__Output } from "../generated/runtime/v1/PodSandboxMetadata.ts";
-import type { PortMapping__Output } from "../generated/runtime/v1/PortMapping.ts";
 import type { RunPodSandboxRequest__Output } from "../generated/runtime/v1/RunPodSandboxRequest.ts";
 import type { SandboxSpec } from "../sandbox/sandbox-spec.ts";
+import { decodeHostPorts } from "./decode-host-ports.ts";
 import { decodeSandboxNamespaces } from "./decode-namespaces.ts";
 import { decodeApparmor, decodeSeccomp, decodeSelinux } from "./decode-profiles.ts";
 import { decodeResources } from "./decode-resources.ts";
 import { decodeUser } from "./decode-security.ts";
-import { checkAbsolutePath, checkInteger, checkName, cleanPath, decodeMap } from "./field-checks.ts";
+import { checkAbsolutePath, checkName, cleanPath, decodeMap } from "./field-checks.ts";
 import { invalid, missing, notBuilt } from "./field-error.ts";
 import { admit, type Profile } from "./profile-policy.ts";
 
@@ -26,9 +26,6 @@ export function decodeSandbox(profile: Profile, request: RunPodSandboxRequest__O
   if (config === null) throw missing("config");
   if (config.windows !== null) throw invalid("config.windows", "{…}", "must be absent: this node runs Linux");
   const metadata = decodeMetadata("config.metadata", config.metadata);
-  config.port_mappings.forEach((mapping, index) => {
-    checkPortMapping(profile, `config.port_mappings[${index}]`, mapping);
-  });
   return {
     metadata,
     hostname: decodeHostname("config.hostname", config.hostname),
@@ -37,6 +34,7 @@ export function decodeSandbox(profile: Profile, request: RunPodSandboxRequest__O
     labels: decodeMap("config.labels", config.labels),
     annotations: decodeMap("config.annotations", config.annotations),
     runtimeHandler: request.runtime_handler,
+    hostPorts: decodeHostPorts(profile, "config.port_mappings", config.port_mappings),
     ...decodeLinux(profile, "config.linux", config.linux),
   };
 }
@@ -83,14 +81,6 @@ function decodeDns(field: string, dns: DNSConfig__Output | null): SandboxSpec["d
     });
   }
   return { servers: dns.servers, searches: dns.searches, options: dns.options };
-}
-
-function checkPortMapping(profile: Profile, field: string, mapping: PortMapping__Output): void {
-  checkInteger(`${field}.container_port`, mapping.container_port, 0, 65535);
-  const hostPort = checkInteger(`${field}.host_port`, mapping.host_port, 0, 65535);
-  if (hostPort === 0) return;
-  admit(profile, "hostPort", `${field}.host_port`, hostPort);
-  throw notBuilt(`${field}.host_port`, hostPort, "host ports are");
 }
 
 type LinuxPart = Pick<

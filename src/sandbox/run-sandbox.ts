@@ -36,6 +36,7 @@ export async function runSandbox(deps: SandboxDeps, record: SandboxRecord): Prom
     name: record.spec.metadata.name,
     labels: record.spec.labels,
     annotations: record.spec.annotations,
+    hostPorts: record.spec.hostPorts,
   });
   failpoint("run.network-attached");
   const addresses = [network.ipv4, network.ipv6].filter((address) => address !== undefined);

@@ -1,3 +1,4 @@
+import type { HostPort } from "../network/host-port.ts";
 import type { Resources, SecurityProfile, SelinuxOptions } from "../runtime/container-settings.ts";
 
 /** What names a pod sandbox; name, namespace, uid and attempt together are unique among live sandboxes. */
@@ -29,6 +30,8 @@ export interface SandboxSpec {
   readonly runtimeHandler: string;
   /** Absolute cgroup path; empty: the agent's own place. */
   readonly cgroupParent: string;
+  /** Ports of the host that lead to the pod. */
+  readonly hostPorts: readonly HostPort[];
   /** As asked for, to be reported back. */
   readonly namespaces: SandboxNamespaces;
   readonly privileged: boolean;

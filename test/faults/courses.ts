@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { status as Code } from "@grpc/grpc-js";
 import { busyboxLayer } from "../support/busybox-image.ts";
@@ -22,7 +22,8 @@ export async function liveThrough(world: World, caller: PersistentCaller, course
   expectEqual((await caller.call((client) => client.call("PullImage", pullRequest))).image_ref, image.id);
 
   const linux = course === "shared" ? { security_context: { namespace_options: { pid: "POD" as const } } } : {};
-  const pod = podConfig(world, { linux });
+  const port_mappings = course === "published" ? [{ host_port: randomInt(61_000, 65_000), container_port: 80 }] : [];
+  const pod = podConfig(world, { linux, port_mappings });
   const run = await caller.call((client) => client.call("RunPodSandbox", { config: pod }));
   const podId = run.pod_sandbox_id;
   expectEqual((await caller.call((client) => client.call("RunPodSandbox", { config: pod }))).pod_sandbox_id, podId);

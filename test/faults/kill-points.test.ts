@@ -39,7 +39,7 @@ describe.skipIf(cannotRun("docker-registry", "runc"))("an agent killed in the mi
   };
 
   beforeAll(async () => {
-    world = await startWorld(resources);
+    world = await startWorld(resources, { overrides: { profile: "node" } });
     // One process that never ends and keeps writing: a shell's loop would have another child at every look.
     witness = await runContainer(world, ["/bin/ping", "-i", "0.1", "127.0.0.1"]);
     witnessPid = (await witnessStatus()).pid;
@@ -80,7 +80,7 @@ describe.skipIf(cannotRun("docker-registry", "runc"))("an agent killed in the mi
     expect(containers.length).toBeLessThanOrEqual(2);
   }
 
-  test.each(pointsOn("life", "stubborn", "held", "shared", "running", "silent"))(
+  test.each(pointsOn("life", "stubborn", "held", "shared", "published", "running", "silent"))(
     "at %s (%s): retries converge, nothing is lost or left",
     async (name, course) => {
       await world.agent.stop();

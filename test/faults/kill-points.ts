@@ -4,12 +4,13 @@
  * - `stubborn`: the same with a container that ignores its stop signal and is removed before its pod is stopped
  * - `held`: the same while somebody else holds the pod's network namespace, so that its link doesn't go with it
  * - `shared`: the same with one PID namespace for the pod
+ * - `published`: the same with a port of the host
  * - `running`: a pod is removed while its container runs
  * - `silent`: the same while the pod's shim is stopped, from before the container is stopped
  * - `recovery`: an agent starts beside a pod that runs
  * - `host`: an agent starts on a host without anything of it, runs nothing, and ends
  */
-export type Course = "life" | "stubborn" | "held" | "shared" | "running" | "silent" | "recovery" | "host";
+export type Course = "life" | "stubborn" | "held" | "shared" | "published" | "running" | "silent" | "recovery" | "host";
 
 /** Every failpoint there is; a test compares the list with src. */
 export const killPoints: Readonly<Record<string, Course>> = {
@@ -37,6 +38,7 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "net.eni-allocated": "life",
   "net.eni-link": "life",
   "net.eni-pod": "life",
+  "net.host-ports": "published",
   "net.eni-router": "life",
   "net.eni-rules": "life",
   "run.network-attached": "life",

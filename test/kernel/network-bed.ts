@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { newId } from "../../src/common/ids.ts";
 import { createLog } from "../../src/common/log.ts";
 import { noManifests } from "../../src/manifests/node-manifests.ts";
+import type { HostPort } from "../../src/network/host-port.ts";
 import { LocalVpc } from "../../src/network/local-vpc.ts";
 import type { PodNetwork } from "../../src/network/pod-network.ts";
 import { systemRandom } from "../../src/network/system-random.ts";
@@ -104,7 +105,10 @@ export class NetworkBed implements AsyncDisposable {
     return `/run/netns/podling-${this.instance}-${sandboxId.slice(0, 13)}`;
   }
 
-  async addPod(annotations: Record<string, string> = {}): Promise<{ id: string; netns: string; network: PodNetwork }> {
+  async addPod(
+    annotations: Record<string, string> = {},
+    hostPorts: readonly HostPort[] = [],
+  ): Promise<{ id: string; netns: string; network: PodNetwork }> {
     const id = newId();
     const netnsPath = this.netnsPath(id);
     this.live.add(id);
@@ -117,6 +121,7 @@ export class NetworkBed implements AsyncDisposable {
       name: "pod",
       labels: {},
       annotations,
+      hostPorts,
     });
     return { id, netns: netnsPath.slice("/run/netns/".length), network };
   }
@@ -163,8 +168,8 @@ export class NetworkBed implements AsyncDisposable {
         if (!neighbours.includes(`${network.ipv4} ${network.mac}`)) found.push(`no neighbour ${network.ipv4}`);
       }
       const elements = text.match(/"concat":/g)?.length ?? 0;
-      // Two left sides of rules are concatenations too; each ENI has one IPv4 and two IPv6 elements.
-      if (elements !== 2 + 3 * enis.length) found.push(`${elements} elements for ${enis.length} interfaces`);
+      // Four left sides of rules are concatenations too; each ENI has one IPv4 and two IPv6 elements.
+      if (elements !== 4 + 3 * enis.length) found.push(`${elements} elements for ${enis.length} interfaces`);
     }
     return found;
   }

@@ -18,6 +18,7 @@ const minimal = {
   labels: {},
   annotations: {},
   runtimeHandler: "",
+  hostPorts: [],
   cgroupParent: "",
   namespaces: { network: "pod", ipc: "pod", pid: "pod" },
   privileged: false,
@@ -62,6 +63,7 @@ describe("decodeSandbox()", () => {
       labels: { a: "1", b: "2" },
       annotations: { "kubernetes.io/config.source": "api" },
       runtimeHandler: "crun",
+      hostPorts: [],
       cgroupParent: "/kubepods/burstable/podu-1",
       namespaces: { network: "pod", ipc: "pod", pid: "container" },
       seccomp: { kind: "runtime-default" },
@@ -163,7 +165,6 @@ const refused: readonly Refusal[] = [
 ];
 
 const unsupported: readonly Refusal[] = [
-  ["config.port_mappings[0].host_port", { metadata, port_mappings: [{ host_port: 80 }] }, "host ports"],
   ["config.linux.sysctls", { metadata, linux: { sysctls: { "kernel.shm_rmid_forced": "1" } } }, "sysctls"],
   ...(["network", "ipc", "pid"] as const).map(
     (name): Refusal => [

@@ -40,6 +40,7 @@ const sandbox: SandboxRecord = {
     labels: { a: "1" },
     annotations: { b: "2" },
     runtimeHandler: "",
+    hostPorts: [],
     cgroupParent: "",
     namespaces: { network: "pod", ipc: "pod", pid: "container" },
     privileged: false,

@@ -27,6 +27,7 @@ const spec: SandboxSpec = {
   labels: {},
   annotations: {},
   runtimeHandler: "",
+  hostPorts: [],
   cgroupParent: "",
   namespaces: { network: "pod", ipc: "pod", pid: "pod" },
   privileged: false,

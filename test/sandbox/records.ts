@@ -12,6 +12,7 @@ export const sandboxSpec: SandboxSpec = {
   labels: { app: "web" },
   annotations: {},
   runtimeHandler: "",
+  hostPorts: [],
   cgroupParent: "",
   namespaces: { network: "pod", ipc: "pod", pid: "container" },
   privileged: false,
