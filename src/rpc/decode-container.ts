@@ -24,12 +24,12 @@ type ContainerSettings = ContainerSpec["settings"];
 export function decodeContainer(
   profile: Profile,
   request: CreateContainerRequest__Output,
-  sandbox: Pick<SandboxSpec, "privileged">,
+  sandbox: Pick<SandboxSpec, "privileged" | "namespaces">,
 ): ContainerSpec {
   const { config } = request;
   if (config === null) throw missing("config");
   if (config.windows !== null) throw invalid("config.windows", "{…}", "must be absent: this node runs Linux");
-  const settings = decodeSettings(profile, config);
+  const settings = decodeSettings(profile, config, sandbox);
   if (settings.security.privileged && !sandbox.privileged) {
     throw invalid(
       "config.linux.security_context.privileged",
@@ -56,7 +56,11 @@ function decodeMetadata(field: string, metadata: ContainerMetadata__Output | nul
   return { name: checkName(`${field}.name`, metadata.name), attempt: metadata.attempt };
 }
 
-function decodeSettings(profile: Profile, config: ContainerConfig__Output): ContainerSettings {
+function decodeSettings(
+  profile: Profile,
+  config: ContainerConfig__Output,
+  { namespaces }: Pick<SandboxSpec, "namespaces">,
+): ContainerSettings {
   const [cdiDevice] = config.CDI_devices;
   if (cdiDevice !== undefined) throw notBuilt("config.CDI_devices[0].name", cdiDevice.name, "CDI devices are");
   return {
@@ -69,7 +73,12 @@ function decodeSettings(profile: Profile, config: ContainerConfig__Output): Cont
     tty: config.tty,
     stdin: config.stdin,
     stdinOnce: config.stdin_once,
-    security: decodeSecurity(profile, "config.linux.security_context", config.linux?.security_context ?? null),
+    security: decodeSecurity(
+      profile,
+      "config.linux.security_context",
+      config.linux?.security_context ?? null,
+      namespaces,
+    ),
     resources: decodeResources("config.linux.resources", config.linux?.resources ?? null),
   };
 }

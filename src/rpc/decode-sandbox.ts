@@ -10,8 +10,9 @@ import { decodeSandboxNamespaces } from "./decode-namespaces.ts";
 import { decodeApparmor, decodeSeccomp, decodeSelinux } from "./decode-profiles.ts";
 import { decodeResources } from "./decode-resources.ts";
 import { decodeUser } from "./decode-security.ts";
+import { decodeSysctls } from "./decode-sysctls.ts";
 import { checkAbsolutePath, checkName, cleanPath, decodeMap } from "./field-checks.ts";
-import { invalid, missing, notBuilt } from "./field-error.ts";
+import { invalid, missing } from "./field-error.ts";
 import { admit, type Profile } from "./profile-policy.ts";
 
 /** Longest hostname Linux keeps, HOST_NAME_MAX; kubelet cuts qualified names to it. */
@@ -85,21 +86,30 @@ function decodeDns(field: string, dns: DNSConfig__Output | null): SandboxSpec["d
 
 type LinuxPart = Pick<
   SandboxSpec,
-  "cgroupParent" | "namespaces" | "privileged" | "selinux" | "seccomp" | "apparmor" | "overhead" | "resources"
+  | "cgroupParent"
+  | "namespaces"
+  | "privileged"
+  | "selinux"
+  | "seccomp"
+  | "apparmor"
+  | "sysctls"
+  | "overhead"
+  | "resources"
 >;
 
 function decodeLinux(profile: Profile, field: string, linux: LinuxPodSandboxConfig__Output | null): LinuxPart {
   const security = linux?.security_context ?? null;
   const confinement = decodeConfinement(profile, `${field}.security_context`, security);
-  const [sysctl] = Object.keys(linux?.sysctls ?? {});
-  if (sysctl !== undefined) throw notBuilt(`${field}.sysctls`, sysctl, "sysctls are");
+  const namespaces = decodeSandboxNamespaces(
+    profile,
+    `${field}.security_context.namespace_options`,
+    security?.namespace_options ?? null,
+  );
+  const sysctls = decodeSysctls(`${field}.sysctls`, linux?.sysctls ?? {}, namespaces);
   return {
     cgroupParent: decodeCgroupParent(`${field}.cgroup_parent`, linux?.cgroup_parent ?? ""),
-    namespaces: decodeSandboxNamespaces(
-      profile,
-      `${field}.security_context.namespace_options`,
-      security?.namespace_options ?? null,
-    ),
+    namespaces,
+    ...(sysctls !== undefined && { sysctls }),
     privileged: security?.privileged ?? false,
     ...confinement,
     overhead: linux?.overhead ? decodeResources(`${field}.overhead`, linux.overhead) : undefined,

@@ -3,6 +3,7 @@ import type { Int64Value__Output } from "../generated/runtime/v1/Int64Value.ts";
 import type { LinuxContainerSecurityContext__Output } from "../generated/runtime/v1/LinuxContainerSecurityContext.ts";
 import type { SupplementalGroupsPolicy__Output } from "../generated/runtime/v1/SupplementalGroupsPolicy.ts";
 import type { ContainerSpec } from "../sandbox/container-spec.ts";
+import type { SandboxSpec } from "../sandbox/sandbox-spec.ts";
 import { decodeContainerPid } from "./decode-namespaces.ts";
 import { decodeApparmor, decodeSeccomp, decodeSelinux } from "./decode-profiles.ts";
 import { checkAbsolutePath, checkInteger } from "./field-checks.ts";
@@ -30,14 +31,16 @@ const maxId = 2 ** 31 - 1;
 
 /**
  * A container's security context.
+ * @param sandbox the namespaces of its pod
  * @throws AgentError InvalidArgument, Unimplemented
  */
 export function decodeSecurity(
   profile: Profile,
   field: string,
   context: LinuxContainerSecurityContext__Output | null,
+  sandbox: SandboxSpec["namespaces"],
 ): SecurityContext {
-  if (context === null) return defaultSecurity;
+  if (context === null) return { ...defaultSecurity, pid: { kind: sandbox.pid } };
   if (context.privileged) admit(profile, "privileged", `${field}.privileged`, true);
   const selinux = decodeSelinux(`${field}.selinux_options`, context.selinux_options);
   return {
@@ -48,7 +51,7 @@ export function decodeSecurity(
     capabilities: decodeCapabilities(`${field}.capabilities`, context.capabilities),
     maskedPaths: decodePaths(`${field}.masked_paths`, context.masked_paths),
     readonlyPaths: decodePaths(`${field}.readonly_paths`, context.readonly_paths),
-    pid: decodeContainerPid(profile, `${field}.namespace_options`, context.namespace_options),
+    pid: decodeContainerPid(profile, `${field}.namespace_options`, context.namespace_options, sandbox),
     seccomp: decodeSeccomp(
       `${field}.seccomp`,
       context.seccomp,

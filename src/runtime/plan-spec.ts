@@ -4,7 +4,7 @@ import { planApparmor, planSeccomp, planSelinux } from "./spec-confinement.ts";
 import { planDevices } from "./spec-devices.ts";
 import type { SpecInput } from "./spec-input.ts";
 import { planMounts } from "./spec-mounts.ts";
-import { defaultPodSysctls, planNamespaces } from "./spec-namespaces.ts";
+import { planNamespaces } from "./spec-namespaces.ts";
 import { planProcess } from "./spec-process.ts";
 import { planLimits } from "./spec-resources.ts";
 import { planPathMasks } from "./spec-security.ts";
@@ -21,7 +21,7 @@ export function planSpec(input: SpecInput): OciSpec {
   }
   const { mounts, rootfsPropagation } = planMounts(input);
   const { nodes: devices, rules } = planDevices(privileged, input.hostDevices ?? [], input.devices ?? []);
-  const sysctl = planSysctls(input);
+  const sysctl = sandbox.sysctls ?? {};
   const process = planProcess(input);
   const apparmorProfile = planApparmor(settings.security, input.apparmorProfiles);
   const labels = planSelinux(input);
@@ -69,13 +69,6 @@ export function cgroupPath(parent: string, id: string): string {
     );
   }
   return `/${[...parts, id].join("/")}`;
-}
-
-/**
- * The pod's network namespace has no process of its own that could set them, so each container does, to the same values.
- */
-function planSysctls({ sandbox }: SpecInput): Readonly<Record<string, string>> {
-  return sandbox.sysctls ?? (sandbox.netnsPath === undefined ? {} : defaultPodSysctls);
 }
 
 /** The names containerd gives its annotations: shims group by sandbox-id, other tools read the rest. */

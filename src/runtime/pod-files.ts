@@ -16,6 +16,8 @@ export interface PodFiles {
   readonly addresses: readonly string[];
   /** undefined: the host's resolv.conf. */
   readonly dns: ResolverConfig | undefined;
+  /** Whether the pod is in the host's network, where the host's own names and resolver are right. */
+  readonly host?: boolean;
   /** SELinux label of the files; undefined where the host has no SELinux. */
   readonly label?: string | undefined;
 }
@@ -45,9 +47,9 @@ export function podFilePaths(directory: string): PodFilePaths {
 export function writePodFiles(directory: string, files: PodFiles): void {
   const paths = podFilePaths(directory);
   const texts = [
-    [paths.hosts, renderHosts(files.hostname, files.addresses)],
+    [paths.hosts, files.host ? readOrEmpty("/etc/hosts") : renderHosts(files.hostname, files.addresses)],
     [paths.hostname, renderHostname(files.hostname)],
-    [paths.resolvConf, files.dns === undefined ? hostResolvConf() : renderResolvConf(files.dns)],
+    [paths.resolvConf, resolvConfOf(files)],
   ] as const;
   for (const [path, text] of texts) {
     try {
@@ -59,6 +61,11 @@ export function writePodFiles(directory: string, files: PodFiles): void {
       throw new AgentError("SystemFailure", `Can't write the pod's file "${path}"`, { cause });
     }
   }
+}
+
+function resolvConfOf({ dns, host = false }: PodFiles): string {
+  if (dns !== undefined) return renderResolvConf(dns);
+  return host ? readOrEmpty("/etc/resolv.conf") : hostResolvConf();
 }
 
 function setLabel(path: string, label: string): void {

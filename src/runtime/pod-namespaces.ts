@@ -2,6 +2,10 @@ import { AgentError, SystemError } from "../common/errors.ts";
 import type { NamespacePins } from "../system/kernel-command.ts";
 import type { KernelWorker } from "../system/kernel-worker.ts";
 import { prepareNetnsDirectory } from "../system/netns-directory.ts";
+import { defaultPodSysctls, sysctlFiles } from "./pod-sysctls.ts";
+
+/** Where a pod's own namespaces are pinned; a missing one is the host's. */
+export type PodPins = NamespacePins;
 
 /**
  * A pod's namespaces. They are pinned by bind mounts instead of held by a pause process, so they cost no process and
@@ -14,6 +18,12 @@ export interface PodNamespaces {
    * @throws AgentError SystemFailure, with nothing left behind; a path that exists already is refused
    */
   create(paths: NamespacePins, hostname: string): Promise<void>;
+  /**
+   * Sets kernel parameters of the pinned namespaces.
+   * @param values by key with dots, such as "net.core.somaxconn"
+   * @throws AgentError InvalidArgument for one that the kernel does not know or take
+   */
+  setSysctls(paths: NamespacePins, values: Readonly<Record<string, string>>): Promise<void>;
   /** Takes the pins away; gone already counts as done. @throws AgentError SystemFailure */
   remove(paths: NamespacePins): Promise<void>;
 }
@@ -31,14 +41,34 @@ export class PinnedNamespaces implements PodNamespaces {
     await naming("Cannot make the pod's namespaces", async () => {
       if (!this.#prepared) prepareNetnsDirectory();
       this.#prepared = true;
-      await this.#kernel.run([{ kind: "createNamespaces", pins: paths, hostname }]);
+      const sysctls = paths.net === undefined ? {} : sysctlFiles(defaultPodSysctls);
+      await this.#kernel.run([{ kind: "createNamespaces", pins: paths, hostname, sysctls }]);
     });
+  }
+
+  async setSysctls(paths: NamespacePins, values: Readonly<Record<string, string>>): Promise<void> {
+    for (const [name, value] of Object.entries(values)) {
+      try {
+        await this.#kernel.run([{ kind: "podSysctls", pins: paths, values: sysctlFiles({ [name]: value }) }]);
+      } catch (cause) {
+        throw sysctlError(name, value, cause);
+      }
+    }
   }
 
   async remove(paths: NamespacePins): Promise<void> {
     const all = [paths.net, paths.ipc, paths.uts].filter((path) => path !== undefined);
     await naming("Cannot remove the pod's namespaces", () => this.#kernel.run([{ kind: "removePins", paths: all }]));
   }
+}
+
+/** What the kernel answers to a name it does not have, or has not in a namespace, and to a value it does not take. */
+const callersFaults: readonly (string | undefined)[] = ["ENOENT", "EINVAL", "ERANGE", "EACCES", "EPERM", "EISDIR"];
+
+function sysctlError(name: string, value: string, cause: unknown): unknown {
+  if (!(cause instanceof SystemError)) return cause;
+  const code = callersFaults.includes(cause.errno) ? "InvalidArgument" : "SystemFailure";
+  return new AgentError(code, `Can't set sysctl "${name}" to ${JSON.stringify(value.slice(0, 200))}`, { cause });
 }
 
 async function naming(action: string, work: () => Promise<void>): Promise<void> {

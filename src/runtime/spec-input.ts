@@ -56,7 +56,7 @@ export interface SpecSandbox {
   readonly shmPath: string;
   /** Absolute cgroup path. */
   readonly cgroupParent: string;
-  /** Kernel parameters of the pod's namespaces; absent: {@link defaultPodSysctls} when the network is its own. */
+  /** Kernel parameters of the pod's namespaces that only a process inside can set. */
   readonly sysctls?: Readonly<Record<string, string>>;
   /** What the pod's processes and files are marked with on a host with SELinux. */
   readonly selinux?: { readonly options?: SelinuxOptions; readonly level: string };

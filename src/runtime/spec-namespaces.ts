@@ -2,12 +2,6 @@ import { AgentError } from "../common/errors.ts";
 import type { OciNamespace } from "./oci-spec.ts";
 import type { SpecInput } from "./spec-input.ts";
 
-/** What containerd sets in a pod with a network of its own: any user may ping and listen on any port of the pod. */
-export const defaultPodSysctls: Readonly<Record<string, string>> = {
-  "net.ipv4.ip_unprivileged_port_start": "0",
-  "net.ipv4.ping_group_range": "0 2147483647",
-};
-
 /**
  * The namespaces a container joins or gets. A namespace missing from the list is the host's.
  * @throws AgentError FailedPrecondition when the PID namespace to join is not known

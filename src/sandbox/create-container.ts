@@ -19,6 +19,7 @@ import { readSeccompFile } from "../runtime/seccomp-file.ts";
 import { type ContainerRecord, heldChainIds } from "./container-record.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
+import { ownNamespaces, podShm } from "./own-namespaces.ts";
 import { joinedPidNamespaces } from "./pid-namespace.ts";
 import type { ContainerPlan } from "./plan-container.ts";
 import { podHostname } from "./plan-sandbox.ts";
@@ -59,6 +60,7 @@ export async function createContainer(
   failpoint("create.images-mounted");
   const joined = joinedPidNamespaces(deps, sandbox, record);
   const { seccomp } = settings.security;
+  const own = ownNamespaces(pod, sandbox.spec);
   const spec = planSpec({
     containerId: record.id,
     sandbox: {
@@ -67,14 +69,14 @@ export async function createContainer(
       namespace: sandbox.spec.metadata.namespace,
       uid: sandbox.spec.metadata.uid,
       hostname: podHostname(sandbox),
-      netnsPath: pod.namespaces.net,
-      ipcPath: pod.namespaces.ipc,
-      utsPath: pod.namespaces.uts,
+      netnsPath: own.net,
+      ipcPath: own.ipc,
+      utsPath: own.uts,
       ...(joined.pod === undefined ? {} : { pidNamespacePath: joined.pod }),
       hostsPath: pod.hosts,
       hostnamePath: pod.hostname,
       resolvConfPath: pod.resolvConf,
-      shmPath: pod.shm,
+      shmPath: podShm(pod, sandbox.spec),
       cgroupParent: pod.cgroup,
       privileged: sandbox.spec.privileged,
       ...selinuxOf(sandbox),

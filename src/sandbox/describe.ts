@@ -4,6 +4,7 @@ import { errnoOf } from "../common/errors.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
+import { ownNamespaces } from "./own-namespaces.ts";
 import type { PodResources, SandboxRecord } from "./sandbox-record.ts";
 
 type DescribeDeps = Pick<SandboxDeps, "layout" | "handlers" | "sandboxes" | "network">;
@@ -17,7 +18,7 @@ export async function describeSandbox(deps: DescribeDeps, record: SandboxRecord)
     pid: await readHolderPid(paths.bundle),
     state: record.state,
     message: record.message,
-    netNsPath: paths.namespaces.net,
+    netNsPath: ownNamespaces(paths, record.spec).net ?? "",
     netNsClosed: record.network === undefined,
     cgroupPath: paths.cgroup,
     bundlePath: paths.bundle,

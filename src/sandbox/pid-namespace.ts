@@ -9,6 +9,7 @@ import type { ContainerRecord } from "./container-record.ts";
 import { deleteTask } from "./delete-task.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { sandboxPaths } from "./host-paths.ts";
+import { ownNamespaces } from "./own-namespaces.ts";
 import { planPodConfinement } from "./pod-confinement.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
 
@@ -26,12 +27,13 @@ export async function planPodBundle(deps: PidNamespaceDeps, record: SandboxRecor
   const confinement = await planPodConfinement(deps.facts, record);
   if (record.spec.namespaces.pid !== "pod") return planShimConfig(identity);
   const paths = sandboxPaths(deps.layout, record.id, record.spec.cgroupParent);
+  const own = ownNamespaces(paths, record.spec);
   return planPidHolder({
     sandbox: {
       ...identity,
-      netnsPath: paths.namespaces.net,
-      ipcPath: paths.namespaces.ipc,
-      utsPath: paths.namespaces.uts,
+      netnsPath: own.net,
+      ipcPath: own.ipc,
+      utsPath: own.uts,
       cgroupParent: paths.cgroup,
     },
     rootfsPath: preparePidHolder(deps.layout.root),

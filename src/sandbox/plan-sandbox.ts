@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { AgentError } from "../common/errors.ts";
 import type { SandboxId } from "../common/ids.ts";
 import { pickLevel, type SelinuxContexts } from "../runtime/selinux-label.ts";
@@ -55,9 +56,10 @@ export function sandboxNameKey(metadata: SandboxMetadata): string {
   return JSON.stringify([metadata.namespace, metadata.name, metadata.uid, metadata.attempt]);
 }
 
-/** The hostname the pod sees: what was asked for, else the id as crictl prints it. */
-export function podHostname(record: SandboxRecord): string {
-  return record.spec.hostname === "" ? record.id.slice(0, 13) : record.spec.hostname;
+/** The hostname the pod sees: what was asked for, else the host's in its network, else the id as crictl prints it. */
+export function podHostname({ id, spec }: Pick<SandboxRecord, "id" | "spec">): string {
+  if (spec.hostname !== "") return spec.hostname;
+  return spec.namespaces.network === "node" ? hostname() : id.slice(0, 13);
 }
 
 /**

@@ -1,10 +1,12 @@
 import { failpoint } from "../common/failpoint.ts";
 import type { SandboxId } from "../common/ids.ts";
+import type { PodNetwork } from "../network/pod-network.ts";
 import { makeBundle, writeBundle } from "../runtime/bundle.ts";
-import { writePodFiles } from "../runtime/pod-files.ts";
+import { type PodFiles, writePodFiles } from "../runtime/pod-files.ts";
 import { mountShm } from "../runtime/rootfs.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { sandboxPaths } from "./host-paths.ts";
+import { ownNamespaces } from "./own-namespaces.ts";
 import { planPodBundle } from "./pid-namespace.ts";
 import { podHostname } from "./plan-sandbox.ts";
 import { mountLabel } from "./pod-selinux.ts";
@@ -25,22 +27,16 @@ export async function runSandbox(deps: SandboxDeps, record: SandboxRecord): Prom
 
   makeBundle(paths.bundle);
   const label = mountLabel(deps.facts, record);
-  mountShm(paths.shm, label);
+  if (record.spec.namespaces.ipc === "pod") mountShm(paths.shm, label);
   failpoint("run.shm-mounted");
-  await deps.namespaces.create(paths.namespaces, podHostname(record));
+  const pins = ownNamespaces(paths, record.spec);
+  await deps.namespaces.create(pins, podHostname(record));
   failpoint("run.namespaces-created");
-  const network = await deps.network.attach({
-    sandboxId: record.id,
-    netnsPath: paths.namespaces.net,
-    namespace: record.spec.metadata.namespace,
-    name: record.spec.metadata.name,
-    labels: record.spec.labels,
-    annotations: record.spec.annotations,
-    hostPorts: record.spec.hostPorts,
-  });
+  const network = pins.net === undefined ? undefined : await attach(deps, record, pins.net);
   failpoint("run.network-attached");
-  const addresses = [network.ipv4, network.ipv6].filter((address) => address !== undefined);
-  writePodFiles(paths.bundle, { hostname: podHostname(record), addresses, dns: record.spec.dns, label });
+  // Only now is there an interface that a parameter may name.
+  if (record.spec.sysctls !== undefined) await deps.namespaces.setSysctls(pins, record.spec.sysctls);
+  writePodFiles(paths.bundle, { ...planPodFiles(record, network), label });
   writeBundle(paths.bundle, await planPodBundle(deps, record));
   failpoint("run.bundle-written");
   // Shim and PID namespace are needed only when the first container starts; till then they come up behind the caller's back.
@@ -49,6 +45,19 @@ export async function runSandbox(deps: SandboxDeps, record: SandboxRecord): Prom
   failpoint("run.ready");
   undo.move();
   return record.id;
+}
+
+function attach(deps: SandboxDeps, record: SandboxRecord, netnsPath: string): Promise<PodNetwork> {
+  const { metadata, labels, annotations, hostPorts } = record.spec;
+  const { namespace, name } = metadata;
+  return deps.network.attach({ sandboxId: record.id, netnsPath, namespace, name, labels, annotations, hostPorts });
+}
+
+/** A pod in the host's network has the host's names and resolver. */
+function planPodFiles({ spec, ...record }: SandboxRecord, network: PodNetwork | undefined): PodFiles {
+  const addresses = [network?.ipv4, network?.ipv6].filter((address) => address !== undefined);
+  const host = spec.namespaces.network === "node";
+  return { hostname: podHostname({ spec, ...record }), addresses, dns: spec.dns, host };
 }
 
 async function undoRun(deps: SandboxDeps, record: SandboxRecord): Promise<void> {

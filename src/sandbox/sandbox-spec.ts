@@ -35,6 +35,8 @@ export interface SandboxSpec {
   /** As asked for, to be reported back. */
   readonly namespaces: SandboxNamespaces;
   readonly privileged: boolean;
+  /** Kernel parameters of the pod's own namespaces, by name with dots. */
+  readonly sysctls?: Readonly<Record<string, string>>;
   /** What containers that name no SELinux options of their own get; absent: the host's policy decides. */
   readonly selinux?: SelinuxOptions;
   /** What confines the process that holds the pod's PID namespace; absent: nothing was asked. */
@@ -44,7 +46,7 @@ export interface SandboxSpec {
   readonly resources: Resources | undefined;
 }
 
-/** Namespace modes of the pod. IPC and network are the pod's own; NODE modes are refused before they get here. */
+/** Namespace modes of the pod. Its host name is its own where its network is. */
 export interface SandboxNamespaces {
   readonly network: "pod" | "node";
   readonly ipc: "pod" | "node";

@@ -7,7 +7,7 @@ export const hostNetns = "";
 
 /** Paths the pod's namespaces are pinned at; a missing one stays the host's. */
 export interface NamespacePins {
-  readonly net: string;
+  readonly net?: string;
   readonly ipc?: string;
   readonly uts?: string;
 }
@@ -65,7 +65,26 @@ export interface RouteRequest {
  * A change. `ignore` lists errno names that mean the goal was reached already.
  */
 export type KernelCommand =
-  | { readonly kind: "createNamespaces"; readonly pins: NamespacePins; readonly hostname: string }
+  | {
+      readonly kind: "createNamespaces";
+      readonly pins: NamespacePins;
+      readonly hostname: string;
+      /** Keys relative to /proc/sys, of the namespaces that are made. */
+      readonly sysctls?: Readonly<Record<string, string>>;
+    }
+  /** Keys relative to /proc/sys that belong to the pinned namespaces. */
+  | {
+      readonly kind: "podSysctls";
+      readonly pins: NamespacePins;
+      readonly values: Readonly<Record<string, string>>;
+    }
+  /** For namespaces that others made: brings "lo" up and sets the host name, as createNamespaces does. */
+  | {
+      readonly kind: "furnishNamespaces";
+      readonly pins: NamespacePins;
+      readonly hostname: string;
+      readonly sysctls: Readonly<Record<string, string>>;
+    }
   | { readonly kind: "removePins"; readonly paths: readonly string[] }
   /**
    * Keeps the worker's sockets in a namespace open until its pin is removed, which saves their making, and, after a

@@ -10,7 +10,7 @@ import { type NetnsHandle, NetnsHandles } from "./netns-handle.ts";
 import { parseAddress, parseLink, parseNeighbour, parseRoute } from "./rtnetlink-dumps.ts";
 import { dumpRequest, setLinkRequest } from "./rtnetlink-requests.ts";
 import { startTcpConnect } from "./tcp-connect.ts";
-import { createPinnedNamespaces, HomeNamespaces, removePins } from "./thread-namespaces.ts";
+import { createPinnedNamespaces, HomeNamespaces, removePins, setHostname } from "./thread-namespaces.ts";
 
 /** Carries out kernel commands on the calling thread, which must be one of their own: it changes namespaces. */
 export class KernelExecutor {
@@ -43,7 +43,20 @@ export class KernelExecutor {
   #runIgnoring(command: KernelCommand): void {
     switch (command.kind) {
       case "createNamespaces":
-        createPinnedNamespaces(this.#home, command.pins, command.hostname, loopbackUp);
+        createPinnedNamespaces(this.#home, command.pins, command.hostname, () => {
+          if (command.pins.net !== undefined) loopbackUp();
+          writeFiles(command.sysctls ?? {});
+        });
+        break;
+      case "podSysctls":
+        this.#home.insidePins(command.pins, () => writeFiles(command.values));
+        break;
+      case "furnishNamespaces":
+        this.#home.insidePins(command.pins, () => {
+          if (command.pins.net !== undefined) loopbackUp();
+          if (command.pins.uts !== undefined) setHostname(command.hostname);
+          writeFiles(command.sysctls);
+        });
         break;
       case "removePins":
         for (const path of command.paths) this.#handles.forget(path);
@@ -113,12 +126,18 @@ function loopbackUp(): void {
 
 /** /proc/sys/net shows the namespace of the thread that opens the file. */
 function writeSysctls(values: Readonly<Record<string, string>>): void {
-  for (const [key, value] of Object.entries(values)) {
+  for (const key of Object.keys(values)) {
     if (!/^net\/[a-z0-9_./-]+$/i.test(key) || key.includes("..")) {
       throw new SystemError(`set sysctl "${key}": only keys under net/ belong to a network namespace`, {
         errno: "EINVAL",
       });
     }
+  }
+  writeFiles(values);
+}
+
+function writeFiles(values: Readonly<Record<string, string>>): void {
+  for (const [key, value] of Object.entries(values)) {
     try {
       writeFileSync(`/proc/sys/${key}`, value);
     } catch (cause) {

@@ -50,6 +50,25 @@ export class HomeNamespaces {
     }
   }
 
+  /** Runs the body with the thread in the namespaces that are pinned; in its own where none is. */
+  insidePins<Result>(pins: NamespacePins, body: () => Result): Result {
+    const wanted = kindNames.filter((kind) => pins[kind] !== undefined);
+    using fds = new DisposableStack();
+    const opened = wanted.map((kind) => {
+      const fd = openSync(pins[kind] ?? "", "r");
+      fds.defer(() => closeSync(fd));
+      return fd;
+    });
+    try {
+      for (const [index, kind] of wanted.entries()) {
+        check(libc.setns(opened[index] ?? -1, kinds[kind]), `enter the ${kind} namespace "${pins[kind]}"`);
+      }
+      return body();
+    } finally {
+      for (const kind of wanted) this.#return(kind);
+    }
+  }
+
   /** Runs the body in new namespaces of these kinds, then comes back. */
   insideNew<Result>(wanted: readonly Kind[], body: () => Result): Result {
     const flags = wanted.reduce((sum, kind) => sum | kinds[kind], 0);
@@ -118,7 +137,7 @@ export function removePins(paths: readonly string[]): void {
   }
 }
 
-function setHostname(hostname: string): void {
+export function setHostname(hostname: string): void {
   const length = Buffer.byteLength(hostname);
   if (length > maxHostnameBytes) {
     throw new SystemError(`set host name "${hostname}": ${length} bytes, at most ${maxHostnameBytes} fit`, {

@@ -14,7 +14,7 @@ function decode(config: ContainerConfig | null, profile: Profile = "eci", privil
     pod_sandbox_id: "s",
     config,
   });
-  return decodeContainer(profile, request, { privileged });
+  return decodeContainer(profile, request, { privileged, namespaces: { network: "pod", ipc: "pod", pid: "pod" } });
 }
 
 const noSecurity = {

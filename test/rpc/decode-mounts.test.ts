@@ -11,7 +11,10 @@ function decode(config: ContainerConfig, profile: Profile = "node") {
     pod_sandbox_id: "s",
     config: { metadata: { name: "app" }, image: { image: "debian" }, ...config },
   });
-  return decodeContainer(profile, request, { privileged: false }).settings;
+  return decodeContainer(profile, request, {
+    privileged: false,
+    namespaces: { network: "pod", ipc: "pod", pid: "pod" },
+  }).settings;
 }
 const mount = (...mounts: Mount[]): ContainerConfig => ({ mounts });
 const device = (...devices: Device[]): ContainerConfig => ({ devices });

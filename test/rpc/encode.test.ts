@@ -67,7 +67,7 @@ const sandbox: SandboxRecord = {
 
 function decoded(config: object): ContainerSpec {
   const request = overTheWire<CreateContainerRequest__Output>("CreateContainerRequest", { config });
-  return decodeContainer("node", request, { privileged: true });
+  return decodeContainer("node", request, { privileged: true, namespaces: { network: "pod", ipc: "pod", pid: "pod" } });
 }
 
 function container(state: ContainerState, config: object = {}): ContainerRecord {
