@@ -1,7 +1,7 @@
-import { normalSysctlName, sysctlNamespace } from "../runtime/pod-sysctls.ts";
 import type { SandboxSpec } from "../sandbox/sandbox-spec.ts";
 import { decodeMap } from "./field-checks.ts";
 import { invalid } from "./field-error.ts";
+import { normalSysctlName, sysctlNamespace } from "./sysctl-name.ts";
 
 /**
  * The kernel parameters of a pod, by name with dots. Which of them are safe is kubelet's to judge; here one must belong

@@ -41,6 +41,32 @@ describe("PinnedNamespaces", () => {
     expect(execFileSync("ip", ["netns", "list"], { encoding: "utf8" })).toContain(name);
   });
 
+  const readInside = (...files: readonly string[]) =>
+    execFileSync("nsenter", [`--net=${paths.net}`, `--ipc=${paths.ipc}`, "cat", ...files], { encoding: "utf8" });
+
+  test("any user may ping and listen on low ports in them", () => {
+    const net = "/proc/sys/net/ipv4";
+    expect(readInside(`${net}/ip_unprivileged_port_start`, `${net}/ping_group_range`)).toBe("0\n0\t2147483647\n");
+  });
+
+  test("setSysctls() sets kernel parameters there alone, and says which one the kernel does not take", async () => {
+    const file = "/proc/sys/kernel/shm_rmid_forced";
+    const before = readFileSync(file, "utf8");
+    await namespaces.setSysctls(paths, {
+      "kernel.shm_rmid_forced": before === "1\n" ? "0" : "1",
+      "net.core.somaxconn": "77",
+    });
+    expect(readInside("/proc/sys/net/core/somaxconn")).toBe("77\n");
+    expect(readInside(file)).not.toBe(before);
+    expect(readFileSync(file, "utf8")).toBe(before);
+    for (const [name, value] of Object.entries({ "net.core.none": "1", "net.core.somaxconn": "many" })) {
+      await expect(namespaces.setSysctls(paths, { [name]: value })).rejects.toMatchObject({
+        code: "InvalidArgument",
+        message: expect.stringContaining(`sysctl "${name}"`),
+      });
+    }
+  });
+
   test("the process and its other threads stay where they were", async () => {
     const before = ["net", "ipc", "uts"].map((kind) => readlinkSync(`/proc/self/ns/${kind}`));
     const other = { net: `/run/netns/${name}x` };

@@ -276,7 +276,6 @@ const unsupported: readonly Refusal[] = [
     mount({ container_path: "/a", host_path: "/b", uidMappings: [{ length: 1 }] }),
     "id-mapped",
   ],
-  [`${inSecurity}.namespace_options.network`, security({ namespace_options: { network: "NODE" } }), "host namespaces"],
 ];
 
 describe("decodeContainer() refuses", () => {

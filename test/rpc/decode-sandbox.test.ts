@@ -88,6 +88,20 @@ describe("decodeSandbox()", () => {
     expect(decode({ metadata, linux: { security_context: { privileged: true } } }, "node").privileged).toBe(true);
   });
 
+  test("takes the host's namespaces under profile node, and kernel parameters in both notations", () => {
+    const host = { network: "NODE", ipc: "NODE", pid: "NODE" } as const;
+    expect(decode(security({ namespace_options: host }), "node").namespaces).toEqual({
+      network: "node",
+      ipc: "node",
+      pid: "node",
+    });
+    const values = { "kernel.shm_rmid_forced": "1", "net/ipv4/conf/eth0.1/forwarding": " 1 " };
+    expect(decode(sysctls(values)).sysctls).toEqual({
+      "kernel.shm_rmid_forced": "1",
+      "net.ipv4.conf.eth0/1.forwarding": "1",
+    });
+  });
+
   test.each(["web", "Web-1", "0", "a.b.example.org", "x".repeat(63)])("takes hostname %j", (hostname) => {
     expect(decode({ metadata, hostname }).hostname).toBe(hostname);
   });
@@ -164,18 +178,58 @@ const refused: readonly Refusal[] = [
   ],
 ];
 
-const unsupported: readonly Refusal[] = [
-  ["config.linux.sysctls", { metadata, linux: { sysctls: { "kernel.shm_rmid_forced": "1" } } }, "sysctls"],
+const sysctls = (values: Record<string, string>) => ({ metadata, linux: { sysctls: values } });
+const oneMapping = { uids: [{ host_id: 1000, length: 100 }], gids: [{ host_id: 1000, length: 100 }] };
+
+const refusedByNode: readonly Refusal[] = [
+  ["config.linux.sysctls", sysctls({ "kernel.panic": "1" }), "of the pod's network (net.*) or IPC"],
+  ["config.linux.sysctls", sysctls({ "net.ipv4/../../x": "1" }), "must be a name"],
+  ["config.linux.sysctls net.core.somaxconn", sysctls({ "net.core.somaxconn": "1\n2" }), "one line"],
+  [
+    "config.linux.sysctls",
+    {
+      metadata,
+      linux: {
+        sysctls: { "net.core.somaxconn": "1" },
+        security_context: { namespace_options: { network: "NODE" } },
+      },
+    },
+    "host's network",
+  ],
+  [
+    "config.linux.sysctls",
+    {
+      metadata,
+      linux: { sysctls: { "kernel.msgmax": "1" }, security_context: { namespace_options: { ipc: "NODE" } } },
+    },
+    "host's IPC",
+  ],
+  ...[
+    [[], "exactly one mapping"],
+    [[{ length: 1 }, { length: 1 }], "exactly one mapping"],
+    [[{ container_id: 1, length: 1 }], "root has to be mapped"],
+    [[{ length: 0 }], "at least 1"],
+    [[{ host_id: 4_294_967_000, length: 1000 }], "must end below"],
+  ].map(
+    ([uids, message]): Refusal => [
+      "config.linux.security_context.namespace_options.userns_options.uids",
+      security({ namespace_options: { userns_options: { uids: uids as object[] } } }),
+      message as string,
+    ],
+  ),
   ...(["network", "ipc", "pid"] as const).map(
     (name): Refusal => [
       `config.linux.security_context.namespace_options.${name}`,
-      security({ namespace_options: { [name]: "NODE" } }),
-      "host namespaces",
+      security({ namespace_options: { [name]: "NODE", userns_options: oneMapping } }),
+      "the pod's own when it has a user namespace",
     ],
   ),
+];
+
+const unsupported: readonly Refusal[] = [
   [
     "config.linux.security_context.namespace_options.userns_options.mode",
-    security({ namespace_options: { userns_options: {} } }),
+    security({ namespace_options: { userns_options: oneMapping } }),
     "user namespaces",
   ],
 ];
@@ -187,6 +241,17 @@ describe("decodeSandbox() refuses", () => {
         code: "InvalidArgument",
         message: expect.stringMatching(
           new RegExp(`^(Missing|Invalid) ${RegExp.escape(field)}[: ].*${RegExp.escape(message)}`),
+        ),
+      }),
+    );
+  });
+
+  test.each(refusedByNode)("under profile node too, %s: %j", (field, config, message) => {
+    expect(() => decode(config, "node")).toThrow(
+      expect.objectContaining({
+        code: "InvalidArgument",
+        message: expect.stringMatching(
+          new RegExp(`${field.replaceAll(".", "\\.")}.*${message.replace(/[.*()]/g, "\\$&")}`),
         ),
       }),
     );
