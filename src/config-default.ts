@@ -15,7 +15,7 @@ address = "127.0.0.1:0"              # exec, attach and port-forward; any but a 
 cert = ""                            # PEM files: then with TLS
 key = ""
 [metrics]
-address = "127.0.0.1:9977"           # /metrics /livez /readyz and the status page
+address = "127.0.0.1:9977"           # /metrics /metrics/pods /livez /readyz; "": none
 
 [runtime]
 default_handler = "runc"

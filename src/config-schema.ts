@@ -44,7 +44,7 @@ export interface Config {
    * without.
    */
   readonly streaming: { readonly address: string; readonly cert: string; readonly key: string };
-  /** `host:port`. */
+  /** `host:port`; empty: nothing is served. */
   readonly metrics: { readonly address: string };
   readonly runtime: { readonly defaultHandler: string; readonly handlers: readonly RuntimeHandler[] };
   /** `parallelLayers` 0: as many as the cores allow. */
@@ -117,7 +117,12 @@ export const configSchema = z.strictObject({
     tls: section({ cert: tlsNotBuilt, key: tlsNotBuilt, client_ca: tlsNotBuilt }).partial().optional(),
   }),
   streaming: section({ address: listenAddress, cert: optionalPath, key: optionalPath }),
-  metrics: section({ address: listenAddress }),
+  metrics: section({
+    address: text(
+      '"host:port", IPv6 hosts in brackets, or empty for none',
+      (address) => address === "" || isListenAddress(address),
+    ),
+  }),
   runtime: section({
     default_handler: filled,
     handlers: z.record(handlerName, handler, { error: "must be tables [runtime.handlers.NAME]" }),

@@ -15,6 +15,10 @@ import { LocalVpc } from "./network/local-vpc.ts";
 import { systemRandom } from "./network/system-random.ts";
 import { parseNetworkConfig } from "./network/vpc-config.ts";
 import { adminService } from "./rpc/admin-rpcs.ts";
+import { AgentMetrics } from "./rpc/agent-metrics.ts";
+import { type HealthCheck, HealthServer, type HealthServerDeps } from "./rpc/health-server.ts";
+import { podMetricsText } from "./rpc/pod-metrics-text.ts";
+import { RpcMetrics } from "./rpc/rpc-metrics.ts";
 import { createServer } from "./rpc/server.ts";
 import { StreamingServer } from "./rpc/streaming/streaming-server.ts";
 import { Cgroups } from "./runtime/cgroups.ts";
@@ -31,6 +35,7 @@ import { CreationClock } from "./sandbox/creation-clock.ts";
 import type { SandboxDeps } from "./sandbox/deps.ts";
 import { EventFanOut } from "./sandbox/event-fan-out.ts";
 import { type HostLayout, shimNamespace } from "./sandbox/host-paths.ts";
+import { noteOutOfMemory } from "./sandbox/note-out-of-memory.ts";
 import { PodConnections } from "./sandbox/pod-connections.ts";
 import { PodRecoveries } from "./sandbox/pod-recoveries.ts";
 import { PodShims } from "./sandbox/pod-shims.ts";
@@ -69,13 +74,25 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   publishChanges(deps, events);
   const reader = parts.use(new UsageReader());
   const usage = parts.use(new UsageService({ ...deps, reader }));
+  const { instance, root, state, profile } = config;
+  const about = { instance, version, profile };
+  let phase: AgentPhase = "recovering";
+  const rpcs = new RpcMetrics();
+  const metrics = parts.use(new AgentMetrics({ about, sandboxes, images, events, rpcs }));
+  const health = await listenForHealth(config.metrics.address, {
+    agentMetrics: () => metrics.families(),
+    podMetrics: async () =>
+      podMetricsText(await usage.sandboxes(sandboxes.listSandboxes({ state: "ready" }), "details")),
+    readiness: () => readiness(phase, sandboxes.status()),
+    log,
+  });
+  if (health !== undefined) parts.use(health);
 
   await images.recover(new Map(deps.containers.list().map((record) => [record.id, heldChainIds(record)])));
   await deps.network.start(new Set(deps.sandboxes.list().map(({ id }) => id)));
   parts.defer(() => deps.network.stop());
   await recover(deps, stop);
 
-  const { instance, root, state, profile } = config;
   const streaming = new StreamingServer({ ...streamingSettings(config), backend: sandboxes, log });
   await streaming.listen();
   parts.defer(() => streaming.close(0));
@@ -89,21 +106,26 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
     events,
     usage,
     log,
+    observe: rpcs.observe,
   });
   const admin = parts.use(
     adminService({
-      about: { instance, version, profile, root, state },
+      about: { ...about, root, state },
       images,
       fullReference: (reference) => formatReference(parseReference(reference)),
       log,
+      observe: rpcs.observe,
     }),
   );
   server.addService(admin.definition, admin.implementation);
   await server.listen(config.grpc.address);
   usage.start();
-  log.info({ instance, version, address: config.grpc.address, pid: process.pid }, "agent serves");
+  phase = "serving";
+  const addresses = { address: config.grpc.address, metricsAddress: health?.address };
+  log.info({ instance, version, ...addresses, pid: process.pid }, "agent serves");
   if (!stop.aborted) await once(stop, "abort");
 
+  phase = "stopping";
   log.info({ instance }, "agent stops");
   // Watches have no end of their own, and the server would wait for them.
   admin[Symbol.dispose]();
@@ -111,6 +133,21 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   await Promise.all([server.close(closeGraceMs), streaming.close(closeGraceMs)]);
   await deps.tasks.close();
   releaseHost(deps);
+}
+
+type AgentPhase = "recovering" | "serving" | "stopping";
+
+/** @param address empty: nobody is to ask */
+async function listenForHealth(address: string, deps: HealthServerDeps): Promise<HealthServer | undefined> {
+  return address === "" ? undefined : await HealthServer.listen(address, deps);
+}
+
+function readiness(phase: AgentPhase, parts: ReturnType<SandboxService["status"]>): readonly HealthCheck[] {
+  return [
+    { name: "agent", ok: phase === "serving", message: `it is ${phase}` },
+    { name: "runtime", ok: parts.runtimeReady.ready, message: parts.runtimeReady.message },
+    { name: "network", ok: parts.networkReady.ready, message: parts.networkReady.message },
+  ];
 }
 
 function openImages(config: Config, database: Database, log: Log): Images {
@@ -147,6 +184,11 @@ async function openSandboxDeps(
   const manifests = parts.use(await ManifestDirectory.open({ directory: config.manifests.dir, log }));
   const stores = openStores(database, log);
   const cgroups = new Cgroups();
+  parts.use(
+    events.subscribe((event) => {
+      if (event.kind === "oom") noteOutOfMemory({ layout, ...stores, cgroups, log }, event.containerId);
+    }),
+  );
   const facts = readHostFacts(cgroups.layout);
   return {
     log,

@@ -6,6 +6,7 @@ import type { AdminServiceHandlers } from "../generated/podling/v1/AdminService.
 import type { PullProgress as PullProgressMessage } from "../generated/podling/v1/PullProgress.ts";
 import type { CallContext } from "./call-context.ts";
 import { LatestQueue } from "./latest-queue.ts";
+import type { RpcObserver } from "./rpc-metrics.ts";
 import { type Rpcs, serve } from "./serve.ts";
 
 /** One step of a pull, as `src/images` reports it. */
@@ -30,6 +31,7 @@ export interface AdminRpcDeps {
   /** The full form of a reference, as the steps have it. @throws AgentError for text that is none */
   readonly fullReference: (reference: string) => string;
   readonly log: Log;
+  readonly observe?: RpcObserver;
 }
 
 /** Steps that wait for one slow watcher: layers of all pulls together, far more than run at once. */
@@ -53,7 +55,7 @@ export function adminService(deps: AdminRpcDeps): AdminService {
   };
   return {
     definition,
-    implementation: serve<AdminServiceHandlers>(definition, rpcs, deps.log),
+    implementation: serve<AdminServiceHandlers>(definition, rpcs, deps.log, deps.observe),
     [Symbol.dispose]: () => board[Symbol.dispose](),
   };
 }

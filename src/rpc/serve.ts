@@ -11,6 +11,7 @@ import { status as Code, Metadata } from "@grpc/grpc-js";
 import { AgentError, errorText } from "../common/errors.ts";
 import type { Log } from "../common/log.ts";
 import { type CallContext, callContext } from "./call-context.ts";
+import type { RpcObserver } from "./rpc-metrics.ts";
 import { codeName, type RpcStatus, toStatus } from "./status.ts";
 
 /** Names of a generated handlers interface, without the index signature that grpc-js gives it. */
@@ -38,12 +39,20 @@ export function serve<Handlers>(
   service: ServiceDefinition,
   rpcs: Rpcs<Handlers>,
   log: Log,
+  observe: RpcObserver = () => undefined,
 ): UntypedServiceImplementation {
   const functions = rpcs as Readonly<Record<string, UnaryRpc & StreamRpc>>;
   const handlers: UntypedServiceImplementation = {};
   for (const [name, method] of Object.entries(service)) {
     const rpc = functions[name] ?? unimplemented(name);
-    handlers[name] = method.responseStream ? streamHandler(name, rpc, log) : unaryHandler(name, rpc, log);
+    const [, service = ""] = method.path.split("/");
+    const end: EndOfCall = (startedAt, messages, failure) => {
+      const durationMs = performance.now() - startedAt;
+      const code = codeName(failure?.status.code ?? Code.OK);
+      observe({ service, method: name, streams: method.responseStream, code: goCodeName(code), durationMs });
+      logOutcome(log, name, durationMs, messages, failure);
+    };
+    handlers[name] = method.responseStream ? streamHandler(rpc, end) : unaryHandler(rpc, end);
   }
   return handlers;
 }
@@ -54,23 +63,37 @@ function unimplemented(name: string): () => never {
   };
 }
 
-function unaryHandler(rpc: string, answer: UnaryRpc, log: Log): handleUnaryCall<unknown, unknown> {
+interface Failure {
+  readonly status: RpcStatus;
+  readonly error: unknown;
+}
+
+/** What is done when a call has ended. @param startedAt by `performance.now()` @param messages whose ids are logged */
+type EndOfCall = (startedAt: number, messages: readonly unknown[], failure?: Failure) => void;
+
+/** "NOT_FOUND" is NotFound in Go, whose spelling metrics have everywhere; OK stays. */
+function goCodeName(name: string): string {
+  const words = name.toLowerCase().split("_");
+  return name === "OK" ? name : words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
+}
+
+function unaryHandler(answer: UnaryRpc, end: EndOfCall): handleUnaryCall<unknown, unknown> {
   return async (call: ServerUnaryCall<unknown, unknown>, callback) => {
     const startedAt = performance.now();
     try {
       const response = await answer(call.request, callContext(call));
       // What was made is found again in the log by its id.
-      logOutcome(log, rpc, startedAt, [call.request, response]);
+      end(startedAt, [call.request, response]);
       callback(null, response);
     } catch (error) {
       const status = toStatus(error);
-      logOutcome(log, rpc, startedAt, [call.request], { status, error });
+      end(startedAt, [call.request], { status, error });
       callback(status);
     }
   };
 }
 
-function streamHandler(rpc: string, answers: StreamRpc, log: Log): handleServerStreamingCall<unknown, unknown> {
+function streamHandler(answers: StreamRpc, end: EndOfCall): handleServerStreamingCall<unknown, unknown> {
   return async (call: ServerWritableStream<unknown, unknown>) => {
     const startedAt = performance.now();
     const context = callContext(call);
@@ -81,12 +104,12 @@ function streamHandler(rpc: string, answers: StreamRpc, log: Log): handleServerS
         context.signal.throwIfAborted();
         if (!call.write(answer)) await once(call, "drain", { signal: context.signal });
       }
-      logOutcome(log, rpc, startedAt, [call.request]);
+      end(startedAt, [call.request]);
       call.end();
     } catch (error) {
       const reason = context.signal.aborted ? context.signal.reason : error;
       const status = toStatus(reason);
-      logOutcome(log, rpc, startedAt, [call.request], { status, error: reason });
+      end(startedAt, [call.request], { status, error: reason });
       call.emit("error", status);
     }
   };
@@ -100,14 +123,14 @@ const faults: ReadonlySet<Code> = new Set([Code.INTERNAL, Code.DATA_LOSS, Code.U
 function logOutcome(
   log: Log,
   rpc: string,
-  startedAt: number,
+  durationMs: number,
   messages: readonly unknown[],
-  failure?: { readonly status: RpcStatus; readonly error: unknown },
+  failure: Failure | undefined,
 ): void {
   const fields = {
     rpc,
     ...Object.assign({}, ...messages.map(idsOf)),
-    durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
+    durationMs: Math.round(durationMs * 10) / 10,
   };
   if (failure === undefined) {
     log[isRead.test(rpc) ? "debug" : "info"](fields, "RPC done");

@@ -13,6 +13,7 @@ import { type ExecRpcDeps, execRpcs } from "./exec-rpcs.ts";
 import { type ImageRpcDeps, imageRpcs } from "./image-rpcs.ts";
 import { type InfoRpcDeps, infoRpcs } from "./info-rpcs.ts";
 import { type MetricsRpcDeps, metricsRpcs } from "./metrics-rpcs.ts";
+import type { RpcObserver } from "./rpc-metrics.ts";
 import { type SandboxRpcDeps, sandboxRpcs } from "./sandbox-rpcs.ts";
 import { serve } from "./serve.ts";
 import { type StatsRpcDeps, statsRpcs } from "./stats-rpcs.ts";
@@ -26,7 +27,7 @@ export type RpcDeps = SandboxRpcDeps &
   StatsRpcDeps &
   MetricsRpcDeps &
   ImageRpcDeps &
-  InfoRpcDeps & { readonly log: Log };
+  InfoRpcDeps & { readonly log: Log; readonly observe?: RpcObserver };
 
 /** What kubelet, crictl and containerd allow for one message. */
 const maxMessageBytes = 16 * 1024 * 1024;
@@ -82,11 +83,12 @@ export function createServer(deps: RpcDeps): RpcServer {
         ...metricsRpcs(deps),
       },
       deps.log,
+      deps.observe,
     ),
   );
   addService(
     runtime.v1.ImageService.service,
-    serve<ImageServiceHandlers>(runtime.v1.ImageService.service, imageRpcs(deps), deps.log),
+    serve<ImageServiceHandlers>(runtime.v1.ImageService.service, imageRpcs(deps), deps.log, deps.observe),
   );
 
   return {
