@@ -2,6 +2,7 @@ import type { BenchCase } from "./bench-case.ts";
 import { critestCase } from "./critest-case.ts";
 import { podCase } from "./pod-case.ts";
 import { pullCase } from "./pull-case.ts";
+import { statsCase } from "./stats-case.ts";
 
 /** Every comparison, in the order of a run. */
 export const allCases: readonly BenchCase[] = [
@@ -11,4 +12,5 @@ export const allCases: readonly BenchCase[] = [
   podCase("crun"),
   critestCase("runc"),
   critestCase("crun"),
+  statsCase,
 ];

@@ -62,7 +62,7 @@ async function runPod(side: Side, image: string, handler: string): Promise<Durat
 }
 
 /** As kubelet asks: each container sees its own processes only, the pod's groups are below one parent. */
-function podConfig(side: Side): PodSandboxConfig {
+export function podConfig(side: Pick<Side, "name">): PodSandboxConfig {
   const name = `pod-${newId().slice(0, 12)}`;
   const directory = join(place.podLogs, side.name, name);
   mkdirSync(directory, { recursive: true });
@@ -74,7 +74,7 @@ function podConfig(side: Side): PodSandboxConfig {
   };
 }
 
-const containerConfig = {
+export const containerConfig = {
   metadata: { name: "main", attempt: 0 },
   log_path: "main.log",
   linux: { security_context: { namespace_options: { pid: "CONTAINER" } } },
