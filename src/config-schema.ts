@@ -46,7 +46,11 @@ export interface Config {
   readonly streaming: { readonly address: string; readonly cert: string; readonly key: string };
   /** `host:port`; empty: nothing is served. */
   readonly metrics: { readonly address: string };
-  readonly runtime: { readonly defaultHandler: string; readonly handlers: readonly RuntimeHandler[] };
+  readonly runtime: {
+    readonly defaultHandler: string;
+    readonly handlers: readonly RuntimeHandler[];
+    readonly cdiSpecDirs: readonly string[];
+  };
   /** `parallelLayers` 0: as many as the cores allow. */
   readonly images: { readonly snapshotter: "overlay"; readonly parallelLayers: number; readonly durable: boolean };
   readonly registry: { readonly configPath: string };
@@ -125,6 +129,7 @@ export const configSchema = z.strictObject({
   }),
   runtime: section({
     default_handler: filled,
+    cdi_spec_dirs: z.array(absolutePath, "must be an array of absolute paths"),
     handlers: z.record(handlerName, handler, { error: "must be tables [runtime.handlers.NAME]" }),
   }),
   images: section({
@@ -174,6 +179,7 @@ export function toConfig(file: z.output<typeof configSchema>): Config {
     metrics: file.metrics,
     runtime: {
       defaultHandler: file.runtime.default_handler,
+      cdiSpecDirs: file.runtime.cdi_spec_dirs,
       handlers: Object.entries(file.runtime.handlers).map(([name, { shim, binary }]) => ({ name, shim, binary })),
     },
     images: { snapshotter: "overlay", parallelLayers: file.images.parallel_layers, durable: file.images.durable },

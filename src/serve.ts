@@ -198,6 +198,7 @@ async function openSandboxDeps(
     initLayer: ensureInitLayer(config.root),
     handlers,
     defaultHandler: config.runtime.defaultHandler,
+    cdiDirectories: config.runtime.cdiSpecDirs,
     features: await readFeatures(config.runtime.handlers, facts, log),
     clock: new CreationClock(newestCreation(stores)),
     newId,

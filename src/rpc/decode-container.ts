@@ -5,12 +5,13 @@ import type { CreateContainerRequest__Output } from "../generated/runtime/v1/Cre
 import type { KeyValue__Output } from "../generated/runtime/v1/KeyValue.ts";
 import type { ContainerSpec } from "../sandbox/container-spec.ts";
 import type { SandboxSpec } from "../sandbox/sandbox-spec.ts";
+import { decodeCdiDevices } from "./decode-cdi.ts";
 import { decodeDevices } from "./decode-devices.ts";
 import { decodeMounts } from "./decode-mounts.ts";
 import { decodeResources } from "./decode-resources.ts";
 import { decodeSecurity } from "./decode-security.ts";
 import { checkAbsolutePath, checkName, checkNoNul, checkRelativePath, decodeMap } from "./field-checks.ts";
-import { invalid, missing, notBuilt } from "./field-error.ts";
+import { invalid, missing } from "./field-error.ts";
 import type { Profile } from "./profile-policy.ts";
 import { decodeSignal } from "./signals.ts";
 
@@ -61,8 +62,6 @@ function decodeSettings(
   config: ContainerConfig__Output,
   { namespaces }: Pick<SandboxSpec, "namespaces">,
 ): ContainerSettings {
-  const [cdiDevice] = config.CDI_devices;
-  if (cdiDevice !== undefined) throw notBuilt("config.CDI_devices[0].name", cdiDevice.name, "CDI devices are");
   return {
     command: decodeArgv("config.command", config.command),
     args: decodeArgv("config.args", config.args),
@@ -70,6 +69,7 @@ function decodeSettings(
     envs: config.envs.map((env, index) => decodeEnv(`config.envs[${index}]`, env)),
     mounts: decodeMounts(profile, "config.mounts", config.mounts),
     devices: decodeDevices(profile, "config.devices", config.devices),
+    cdiDevices: decodeCdiDevices(config),
     tty: config.tty,
     stdin: config.stdin,
     stdinOnce: config.stdin_once,

@@ -10,6 +10,8 @@ export interface ContainerSettings {
   readonly envs: readonly { readonly name: string; readonly value: string }[];
   readonly mounts: readonly MountRequest[];
   readonly devices: readonly DeviceRequest[];
+  /** Names as "vendor/class=device", without repeats. */
+  readonly cdiDevices: readonly string[];
   readonly tty: boolean;
   readonly stdin: boolean;
   readonly stdinOnce: boolean;

@@ -8,7 +8,19 @@ export interface OciSpec {
   readonly root: { readonly path: string; readonly readonly: boolean };
   readonly mounts: readonly OciMount[];
   readonly annotations: Readonly<Record<string, string>>;
+  readonly hooks?: OciHooks;
   readonly linux: OciLinux;
+}
+
+/** Programs of the host that the runtime runs at points of a container's life, by the point's name. */
+export type OciHooks = Readonly<Record<string, readonly OciHook[]>>;
+
+export interface OciHook {
+  readonly path: string;
+  readonly args?: readonly string[] | undefined;
+  readonly env?: readonly string[] | undefined;
+  /** Seconds. */
+  readonly timeout?: number | undefined;
 }
 
 export interface OciProcess {
@@ -64,6 +76,8 @@ export interface OciLinux {
   readonly devices?: readonly OciDevice[];
   readonly sysctl?: Readonly<Record<string, string>>;
   readonly rootfsPropagation?: "rslave" | "rshared";
+  /** Cache and memory bandwidth, as config-linux.md has it. */
+  readonly intelRdt?: object;
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
   readonly seccomp?: OciSeccomp;

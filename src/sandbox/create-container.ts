@@ -5,11 +5,13 @@ import type { ContainerId } from "../common/ids.ts";
 import { loadedApparmorProfiles } from "../runtime/apparmor.ts";
 import { resolveBindSources } from "../runtime/bind-sources.ts";
 import { writeBundle } from "../runtime/bundle.ts";
+import { resolveCdi } from "../runtime/cdi-specs.ts";
 import { isImageMount } from "../runtime/container-settings.ts";
 import { readHostDevices } from "../runtime/host-devices.ts";
 import { mountImage } from "../runtime/image-mounts.ts";
 import { prepareVolumes } from "../runtime/image-volumes.ts";
 import { checkWorkingDirectory } from "../runtime/path-in-rootfs.ts";
+import { applyCdi } from "../runtime/plan-cdi.ts";
 import { planSpec } from "../runtime/plan-spec.ts";
 import { resolveDevices } from "../runtime/requested-devices.ts";
 import { resolveUser } from "../runtime/resolve-user.ts";
@@ -61,7 +63,8 @@ export async function createContainer(
   const joined = joinedPidNamespaces(deps, sandbox, record);
   const { seccomp } = settings.security;
   const own = ownNamespaces(pod, sandbox.spec);
-  const spec = planSpec({
+  const cdi = await within("Reading CDI specs", sourcesTimeoutMs, resolveCdi(deps.cdiDirectories, settings.cdiDevices));
+  const planned = planSpec({
     containerId: record.id,
     sandbox: {
       id: sandbox.id,
@@ -97,6 +100,7 @@ export async function createContainer(
     ...(joined.target === undefined ? {} : { targetPidNamespacePath: joined.target }),
     ...(settings.security.privileged ? { hostDevices: readHostDevices() } : {}),
   });
+  const spec = applyCdi(planned, cdi);
   checkWorkingDirectory(rootfs, spec.process.cwd);
   writeBundle(paths.bundle, spec);
   failpoint("create.bundle-written");

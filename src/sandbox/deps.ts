@@ -27,6 +27,8 @@ export interface SandboxDeps {
   readonly initLayer: string;
   readonly handlers: ReadonlyMap<string, RuntimeHandler>;
   readonly defaultHandler: string;
+  /** Where CDI specs are; a later directory's win. */
+  readonly cdiDirectories: readonly string[];
   /** What each handler's runtime can do. */
   readonly features: ReadonlyMap<string, RuntimeFeatures>;
   readonly clock: CreationClock;

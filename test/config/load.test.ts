@@ -49,6 +49,7 @@ const defaults: Config = {
   metrics: { address: "127.0.0.1:9977" },
   runtime: {
     defaultHandler: "runc",
+    cdiSpecDirs: ["/etc/cdi", "/var/run/cdi"],
     handlers: [
       { name: "runc", shim: "containerd-shim-runc-v2", binary: "runc" },
       { name: "crun", shim: "containerd-shim-runc-v2", binary: "crun" },
@@ -112,6 +113,7 @@ const accepted: ReadonlyArray<readonly [string, string, Partial<Config>]> = [
     {
       runtime: {
         defaultHandler: "kata",
+        cdiSpecDirs: ["/etc/cdi", "/var/run/cdi"],
         handlers: [
           { name: "runc", shim: "containerd-shim-runc-v2", binary: "runc" },
           { name: "crun", shim: "containerd-shim-runc-v2", binary: "/opt/crun" },

@@ -48,6 +48,7 @@ describe("decodeContainer()", () => {
         envs: [],
         mounts: [],
         devices: [],
+        cdiDevices: [],
         tty: false,
         stdin: false,
         stdinOnce: false,
@@ -140,6 +141,7 @@ describe("decodeContainer()", () => {
           { hostPath: volume, containerPath: "/data/", readonly: true, propagation: "private" },
         ],
         devices: [],
+        cdiDevices: [],
         tty: true,
         stdin: true,
         stdinOnce: true,
@@ -200,6 +202,9 @@ const refused: readonly Refusal[] = [
   ["config.image.image", { metadata: { name: "a" } }, "required"],
   ["config.image.image", { ...base, image: { image: "a\nb" } }, "control characters"],
   ["config.windows", { ...base, windows: {} }, "Linux"],
+  ["config.CDI_devices[0].name", { ...base, CDI_devices: [{ name: "a/b" }] }, "vendor.com/class=name"],
+  ["config.CDI_devices[0].name", { ...base, CDI_devices: [{ name: "" }] }, "required"],
+  ['config.annotations["cdi.k8s.io/x"]', { ...base, annotations: { "cdi.k8s.io/x": "a/b=c,../x=y" } }, "CDI device"],
   ["config.command[0]", { ...base, command: ["a\0b"] }, "NUL"],
   ["config.args[1]", { ...base, args: ["", "a\0"] }, "NUL"],
   ["config.working_dir", { ...base, working_dir: "srv" }, "absolute"],
@@ -270,7 +275,6 @@ const refused: readonly Refusal[] = [
 ];
 
 const unsupported: readonly Refusal[] = [
-  ["config.CDI_devices[0].name", { ...base, CDI_devices: [{ name: "a/b=c" }] }, "CDI"],
   [
     "config.mounts[0].uidMappings",
     mount({ container_path: "/a", host_path: "/b", uidMappings: [{ length: 1 }] }),

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { capabilityNames, defaultCapabilities } from "../../src/runtime/capability-names.ts";
 import { renderOciSpec } from "../../src/runtime/oci-spec.ts";
 import { planSpec } from "../../src/runtime/plan-spec.ts";
+import { noFeatures } from "../../src/runtime/runtime-features.ts";
 import { type InputChanges, int64, plainFacts, specInput } from "./spec-fixture.ts";
 
 const bind = (hostPath: string, containerPath: string) =>
@@ -57,6 +58,32 @@ const golden: Readonly<Record<string, InputChanges>> = {
       targetPidNamespacePath: "/proc/77/ns/pid",
       bindSources: new Map([["/host/link", { path: "/host/real", propagation: "slave" }]]),
       volumes: [{ source: "/disk/volumes/0", destination: "/cache" }],
+    },
+  },
+  "mounts-and-devices": {
+    settings: {
+      mounts: [
+        {
+          hostPath: "/host/deep",
+          containerPath: "/deep",
+          readonly: true,
+          propagation: "private",
+          recursiveReadOnly: true,
+          options: ["noexec"],
+        },
+        { hostPath: "/host/shared", containerPath: "/shared", readonly: false, propagation: "bidirectional" },
+        { image: "example.com/data:1", imageSubPath: "etc", containerPath: "/data" },
+      ],
+    },
+    security: { readonlyRootfs: true },
+    rest: {
+      features: { ...noFeatures, recursiveReadOnly: true },
+      bindSources: new Map([["/host/shared", { path: "/mnt/shared", propagation: "shared" }]]),
+      imageSources: new Map([["/data", "/run/podling/containers/c0ffee/images/0/part"]]),
+      devices: [
+        { path: "/dev/fuse", type: "c", major: 10, minor: 229, fileMode: 0o666, uid: 0, gid: 0, access: "rw" },
+        { path: "/dev/disk", type: "b", major: 8, minor: 16, fileMode: 0o660, uid: 0, gid: 6, access: "r" },
+      ],
     },
   },
   "privileged-host-network": {

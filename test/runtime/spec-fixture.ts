@@ -63,6 +63,7 @@ export function specInput(changes: InputChanges = {}): SpecInput {
       envs: [],
       mounts: [],
       devices: [],
+      cdiDevices: [],
       tty: false,
       stdin: false,
       stdinOnce: false,

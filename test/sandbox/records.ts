@@ -35,6 +35,7 @@ export const containerSpec: ContainerSpec = {
     envs: [],
     mounts: [],
     devices: [],
+    cdiDevices: [],
     tty: false,
     stdin: false,
     stdinOnce: false,
