@@ -23,7 +23,8 @@ export interface TarEntry {
 
 /** Who takes the entries, in archive order: begin, any number of data, end. `data` must not keep its bytes. */
 export interface TarConsumer {
-  begin(entry: TarEntry): void;
+  /** @param contentOffsetBytes where in the archive the entry's content begins */
+  begin(entry: TarEntry, contentOffsetBytes: number): void;
   data(bytes: Uint8Array): void;
   end(): void;
 }
@@ -67,6 +68,8 @@ export class TarReader {
   readonly #consumer: TarConsumer;
   readonly #maxEntries: number;
   readonly #held = Buffer.alloc(blockBytes);
+  /** Bytes of the archive before the next one to read. */
+  #readBytes = 0;
   #heldBytes = 0;
   #section: Section = header;
   #remaining = 0;
@@ -87,7 +90,9 @@ export class TarReader {
     let at = 0;
     while (at < chunk.length) {
       if (this.#section.kind === "ended") return;
-      at = this.#section.kind === "header" ? this.#takeHeader(chunk, at) : this.#takeBody(chunk, at);
+      const next = this.#section.kind === "header" ? this.#takeHeader(chunk, at) : this.#takeBody(chunk, at);
+      this.#readBytes += next - at;
+      at = next;
     }
   }
 
@@ -102,7 +107,7 @@ export class TarReader {
 
   #takeHeader(chunk: Buffer, at: number): number {
     if (this.#heldBytes === 0 && chunk.length - at >= blockBytes) {
-      this.#header(parseTarHeader(chunk, at));
+      this.#header(parseTarHeader(chunk, at), this.#readBytes + blockBytes);
       return at + blockBytes;
     }
     const taken = Math.min(blockBytes - this.#heldBytes, chunk.length - at);
@@ -110,12 +115,12 @@ export class TarReader {
     this.#heldBytes += taken;
     if (this.#heldBytes === blockBytes) {
       this.#heldBytes = 0;
-      this.#header(parseTarHeader(this.#held, 0));
+      this.#header(parseTarHeader(this.#held, 0), this.#readBytes + taken);
     }
     return at + taken;
   }
 
-  #header(found: TarHeader | undefined): void {
+  #header(found: TarHeader | undefined, endBytes: number): void {
     if (found === undefined) {
       this.#zeroBlocks++;
       if (this.#zeroBlocks === 2) this.#section = ended;
@@ -125,7 +130,7 @@ export class TarReader {
     this.#headers++;
     if (this.#headers > this.#maxEntries) throw oversizedLayer(`its tar has more than ${this.#maxEntries} entries`);
     if ("xgLK".includes(found.typeFlag)) this.#beginExtension(found);
-    else this.#beginEntry(found);
+    else this.#beginEntry(found, endBytes);
   }
 
   #beginExtension(found: TarHeader): void {
@@ -137,13 +142,13 @@ export class TarReader {
     this.#expect(found.sizeBytes);
   }
 
-  #beginEntry(found: TarHeader): void {
+  #beginEntry(found: TarHeader, endBytes: number): void {
     const entry = this.#extended(found);
     this.#pax = undefined;
     this.#longPath = undefined;
     this.#longLink = undefined;
     this.#section = content;
-    this.#consumer.begin(entry);
+    this.#consumer.begin(entry, endBytes);
     this.#expect(entry.sizeBytes);
   }
 

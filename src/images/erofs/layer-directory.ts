@@ -1,0 +1,47 @@
+import { type BytePath, joinPath } from "../../system/byte-path.ts";
+import type { NodeAttributes } from "../plan-unpack.ts";
+import type { IndexFile, IndexNode, IndexSpecial, IndexSymlink } from "./index-node.ts";
+
+/** A name that links to a file which this layer does not have: the layers below must. */
+export interface LowerLinkNode {
+  readonly kind: "lower-link";
+  readonly target: BytePath;
+}
+
+export type LayerNode = LayerDirectory | LowerLinkNode | Exclude<IndexNode, { readonly kind: "directory" }>;
+export type LayerLeaf = IndexFile | IndexSymlink | IndexSpecial | LowerLinkNode;
+
+/** What a directory that no archive describes looks like, whenever and wherever it is made. */
+export const impliedAttributes: NodeAttributes = {
+  mode: 0o755,
+  uid: 0,
+  gid: 0,
+  mtimeSeconds: 0,
+  mtimeNanoseconds: 0,
+  xattrs: [],
+};
+
+/** A directory of a layer while its archive is read. */
+export class LayerDirectory {
+  readonly kind = "directory";
+  /** undefined at the layer's root. */
+  readonly parent: LayerDirectory | undefined;
+  readonly name: BytePath;
+  readonly children = new Map<BytePath, LayerNode>();
+  /** From an entry of its own; undefined while only others' paths imply it. */
+  attributes: NodeAttributes | undefined;
+  /** Whether it hides what the lower layers have in it. */
+  isOpaque = false;
+  /** Names in it whose lower content this layer hides, whatever it puts there itself. */
+  readonly hidden = new Set<BytePath>();
+
+  constructor(parent: LayerDirectory | undefined, name: BytePath) {
+    this.parent = parent;
+    this.name = name;
+  }
+
+  /** Its path without links; "" for the root. */
+  get path(): BytePath {
+    return this.parent === undefined ? "" : joinPath(this.parent.path, this.name);
+  }
+}
