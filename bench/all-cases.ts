@@ -1,5 +1,6 @@
 import type { BenchCase } from "./bench-case.ts";
 import { critestCase } from "./critest-case.ts";
+import { execCase } from "./exec-case.ts";
 import { podCase } from "./pod-case.ts";
 import { pullCase } from "./pull-case.ts";
 import { statsCase } from "./stats-case.ts";
@@ -10,6 +11,8 @@ export const allCases: readonly BenchCase[] = [
   pullCase("pull-ten", "cold pull of the same files in ten gzip layers", "large-ten"),
   podCase("runc"),
   podCase("crun"),
+  execCase("runc"),
+  execCase("crun"),
   critestCase("runc"),
   critestCase("crun"),
   statsCase,

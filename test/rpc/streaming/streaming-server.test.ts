@@ -15,7 +15,7 @@ import type { StreamRequest } from "../../../src/rpc/streaming/stream-request.ts
 import { StreamingServer, type StreamingServerOptions } from "../../../src/rpc/streaming/streaming-server.ts";
 import { Certificates } from "../../support/certificates.ts";
 import { eventually } from "../../support/eventually.ts";
-import { askUpgrade, SpdyClient } from "./spdy-client.ts";
+import { askUpgrade, SpdyClient } from "../../support/spdy-client.ts";
 
 type Exec = StreamBackend["exec"];
 

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import type { Socket } from "node:net";
-import { frameHead, type SpdyFrame, SpdyFrameReader } from "../../../src/rpc/streaming/spdy-frame.ts";
-import { SpdyHeaderReader, type SpdyHeaders, SpdyHeaderWriter } from "../../../src/rpc/streaming/spdy-headers.ts";
-import { eventually } from "../../support/eventually.ts";
+import { frameHead, type SpdyFrame, SpdyFrameReader } from "../../src/rpc/streaming/spdy-frame.ts";
+import { SpdyHeaderReader, type SpdyHeaders, SpdyHeaderWriter } from "../../src/rpc/streaming/spdy-headers.ts";
+import { eventually } from "./eventually.ts";
 
 /** What has come on one stream. */
 export interface ReceivedStream {
