@@ -49,6 +49,7 @@ export class StreamingServer {
   readonly #sockets = new Set<Duplex>();
   #baseUrl = "";
 
+  /** @throws AgentError FailedPrecondition when certificate or key are none, or don't belong together */
   constructor(options: StreamingServerOptions) {
     this.#options = options;
     this.#address = planStreamingAddress(options.address, networkInterfaces());
@@ -57,17 +58,13 @@ export class StreamingServer {
       mostTokens: options.mostTokens ?? usualMostTokens,
       newToken: () => randomBytes(tokenBytes).toString("base64url"),
     });
-    const limits = { headersTimeout: headersTimeoutMs, requestTimeout: headersTimeoutMs, keepAliveTimeout: 1_000 };
-    this.#server =
-      options.tls === undefined
-        ? createServer(limits)
-        : createSecureServer({ ...limits, ...options.tls, minVersion: "TLSv1.2" });
+    this.#server = createHttpServer(options.tls);
     this.#server.maxConnections = mostConnections;
     this.#server.on("request", (request, response) => this.#answer(request, response));
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade({ request, socket, head }));
   }
 
-  /** @throws AgentError FailedPrecondition when the address can't be had, or the certificate is none */
+  /** @throws AgentError FailedPrecondition when the address can't be had */
   async listen(): Promise<void> {
     const { bindHost, port, urlHost } = this.#address;
     try {
@@ -177,6 +174,16 @@ export class StreamingServer {
     const kind = match?.[1] as StreamKind | undefined;
     if (found !== undefined && found.kind === kind) return found;
     return { status: 404, message: "This address was never valid, was used already, or has expired" };
+  }
+}
+
+function createHttpServer(tls: StreamingServerOptions["tls"]): Server {
+  const limits = { headersTimeout: headersTimeoutMs, requestTimeout: headersTimeoutMs, keepAliveTimeout: 1_000 };
+  if (tls === undefined) return createServer(limits);
+  try {
+    return createSecureServer({ ...limits, ...tls, minVersion: "TLSv1.2" });
+  } catch (cause) {
+    throw new AgentError("FailedPrecondition", "Can't serve streams with streaming.cert and streaming.key", { cause });
   }
 }
 

@@ -462,6 +462,13 @@ describe("StreamingServer", () => {
     expect(webSocket.protocol).toBe("v5.channel.k8s.io");
   });
 
+  test("says when certificate and key are none", async () => {
+    await expect(startStreaming({}, { tls: { cert: "no PEM", key: "none" } })).rejects.toMatchObject({
+      code: "FailedPrecondition",
+      message: expect.stringContaining("streaming.cert"),
+    });
+  });
+
   test("says which address can't be had", async () => {
     await using first = await startStreaming();
     const address = new URL(first.baseUrl).host;
