@@ -34,7 +34,7 @@ import { ContainerTasks } from "./sandbox/container-tasks.ts";
 import { CreationClock } from "./sandbox/creation-clock.ts";
 import type { SandboxDeps } from "./sandbox/deps.ts";
 import { EventFanOut } from "./sandbox/event-fan-out.ts";
-import { type HostLayout, shimNamespace } from "./sandbox/host-paths.ts";
+import { type HostLayout, sandboxPaths, shimNamespace } from "./sandbox/host-paths.ts";
 import { noteOutOfMemory } from "./sandbox/note-out-of-memory.ts";
 import { PodConnections } from "./sandbox/pod-connections.ts";
 import { PodRecoveries } from "./sandbox/pod-recoveries.ts";
@@ -43,6 +43,7 @@ import { publishChanges } from "./sandbox/publish-changes.ts";
 import { openStores } from "./sandbox/record-stores.ts";
 import { recover } from "./sandbox/recover.ts";
 import { releaseHost } from "./sandbox/release-host.ts";
+import type { SandboxRecord } from "./sandbox/sandbox-record.ts";
 import { SandboxService } from "./sandbox/sandbox-service.ts";
 import { UsageService } from "./sandbox/usage-service.ts";
 import { Database } from "./state/database.ts";
@@ -88,8 +89,10 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   });
   if (health !== undefined) parts.use(health);
 
-  await images.recover(new Map(deps.containers.list().map((record) => [record.id, heldChainIds(record)])));
-  await deps.network.start(new Set(deps.sandboxes.list().map(({ id }) => id)));
+  const holds = new Map(deps.containers.list().map((record) => [record.id, heldChainIds(record)]));
+  await images.recover(holds, deps.containers.unreadable.size > 0);
+  // A pod whose record can't be read may run: its addresses are not free.
+  await deps.network.start(new Set([...deps.sandboxes.list().map(({ id }) => id), ...deps.sandboxes.unreadable]));
   parts.defer(() => deps.network.stop());
   await recover(deps, stop);
 
@@ -182,7 +185,7 @@ async function openSandboxDeps(
   const handlers = new Map(config.runtime.handlers.map((handler) => [handler.name, handler]));
   const launcher = new ShimLauncher({ namespace, eventsAddress, runtimeRoot, log });
   const manifests = parts.use(await ManifestDirectory.open({ directory: config.manifests.dir, log }));
-  const stores = openStores(database, log);
+  const stores = openStores(database, layout, log);
   const cgroups = new Cgroups();
   parts.use(
     events.subscribe((event) => {
@@ -217,6 +220,7 @@ async function openSandboxDeps(
       nowMs: Date.now,
       random: systemRandom,
       newNonce: randomUUID,
+      podNetworks: () => stores.sandboxes.list().flatMap((record) => podNetworkOf(layout, record)),
     }),
     namespaces: new PinnedNamespaces(kernel),
     cgroups,
@@ -255,6 +259,14 @@ function streamingSettings({ streaming: { address, cert, key } }: Config) {
     }
   };
   return { address, tls: cert === "" ? undefined : { cert: read("cert", cert), key: read("key", key) } };
+}
+
+/** What a sandbox's record tells of its interface, whose own record may be lost. */
+function podNetworkOf(layout: HostLayout, { id, spec, network, createdAtMs }: SandboxRecord) {
+  if (network === undefined) return [];
+  const { namespace, name } = spec.metadata;
+  const netnsPath = sandboxPaths(layout, id, spec.cgroupParent).namespaces.net;
+  return [{ sandboxId: id, namespace, name, netnsPath, network, createdAtMs }];
 }
 
 function newestCreation({ sandboxes, containers }: ReturnType<typeof openStores>): number {

@@ -152,8 +152,9 @@ export class Images implements AsyncDisposable {
   /**
    * Puts memory and disk back together after a start; nothing else may be called before it is done.
    * @param holds top chain ids of each container that exists
+   * @param keepAll there are containers nobody can say the layers of: no layer may go in this agent's life
    */
-  async recover(holds: ReadonlyMap<string, readonly string[]>): Promise<void> {
+  async recover(holds: ReadonlyMap<string, readonly string[]>, keepAll = false): Promise<void> {
     const { database, log } = this.#options;
     const onBad = (id: string, error: unknown) =>
       log.error({ imageId: id, error: errorText(error) }, "image record unreadable, left alone");
@@ -165,6 +166,8 @@ export class Images implements AsyncDisposable {
       this.#catalogue.remove(image.id);
     }
     for (const [containerId, topChainIds] of holds) this.hold(containerId, topChainIds);
+    const present = this.#snapshots.list().map(({ chainId }) => chainId);
+    if (keepAll) this.#keeper.hold("containers whose records can't be read", present);
     database.run("DELETE FROM ingests");
     await this.#collect();
   }

@@ -55,7 +55,16 @@ export function eniNames(instance: string, sandboxId: string, nonce: string): En
   const hash = createHash("sha256").update(`${instance}\0${sandboxId}\0${nonce}`).digest();
   const text = base32Text(hash);
   const tail = (hash.subarray(29).toString("hex").match(/../g) ?? []).join(":");
-  return { id: `eni-${text.slice(0, 20)}`, linkName: `eni${text.slice(0, 12)}`, mac: `${macPrefix}:${tail}` };
+  return {
+    id: `eni-${text.slice(0, 20)}`,
+    linkName: eniLinkName(`eni-${text.slice(0, 20)}`),
+    mac: `${macPrefix}:${tail}`,
+  };
+}
+
+/** The name of the link of an ENI, which its id tells. */
+export function eniLinkName(id: string): string {
+  return `eni${id.slice("eni-".length, "eni-".length + 12)}`;
 }
 
 /** Ten characters that tell links of different owners apart. */

@@ -8,11 +8,26 @@ export class EniStore {
   readonly #table: RecordTable<EniRecord>;
   readonly #byId = new Map<string, EniRecord>();
 
-  /** @param onBad hears of rows that can't be read; they stay as they are */
-  constructor(database: Database, onBad: (id: string, error: unknown) => void) {
+  /** Ids of rows that could be neither read nor rebuilt; they stay as they are, and their addresses taken. */
+  readonly unreadable: readonly string[];
+
+  /** @param rebuild hears of rows that can't be read, and tells what they said if it knows */
+  constructor(database: Database, rebuild: (id: string, error: unknown) => EniRecord | undefined) {
     this.#database = database;
     this.#table = new RecordTable(database, "enis", decodeEniRecord);
+    const unreadable: string[] = [];
+    const rebuilt: EniRecord[] = [];
+    const onBad = (id: string, error: unknown) => {
+      const record = rebuild(id, error);
+      if (record === undefined) unreadable.push(id);
+      else rebuilt.push(record);
+    };
     for (const record of this.#table.list(onBad)) this.#byId.set(record.id, record);
+    for (const record of rebuilt) {
+      this.#table.put(record.id, record);
+      this.#byId.set(record.id, record);
+    }
+    this.unreadable = unreadable;
   }
 
   /** Every record. */

@@ -11,7 +11,7 @@ import { netnsDirectory, prepareNetnsDirectory } from "../system/netns-directory
 import type { IpamRandom } from "./address-pool.ts";
 import { attachEni } from "./attach-eni.ts";
 import { detachEni } from "./detach-eni.ts";
-import { type EniRecord, eniNames } from "./eni-record.ts";
+import { type EniRecord, eniLinkName, eniNames } from "./eni-record.ts";
 import { EniStore } from "./eni-store.ts";
 import { checkHostPorts } from "./host-port.ts";
 import { type Allocation, Ipam, type VswitchUsage } from "./ipam.ts";
@@ -44,6 +44,8 @@ export interface LocalVpcDeps {
   readonly random: IpamRandom;
   /** Text that is never the same twice. */
   readonly newNonce: () => string;
+  /** What the pods' own records tell of their interfaces, for one whose record can't be read. */
+  readonly podNetworks?: () => readonly Omit<EniRecord, "id" | "state" | "linkName">[];
 }
 
 /** A cloud's VPC on one machine: each VPC a router namespace, each pod an ENI of a vSwitch. docs/network.md has the picture. */
@@ -60,9 +62,12 @@ export class LocalVpc implements NetworkProvider {
   constructor(deps: LocalVpcDeps) {
     this.#deps = deps;
     this.#routers = new VpcRouters(deps);
-    this.#enis = new EniStore(deps.database, (id, error) =>
-      deps.log.error({ eni: id, error: errorText(error) }, "an interface's record can't be read"),
-    );
+    this.#enis = new EniStore(deps.database, (id, error) => {
+      const pod = deps.podNetworks?.().find(({ network }) => network.eniId === id);
+      const rebuilt = pod !== undefined;
+      deps.log.error({ eni: id, rebuilt, error: errorText(error) }, "an interface's record can't be read");
+      return pod === undefined ? undefined : { ...pod, id, state: "allocating", linkName: eniLinkName(id) };
+    });
     const held = this.#enis.list().filter(({ state }) => state !== "releasing");
     this.#ipam = new Ipam({
       database: deps.database,
@@ -146,7 +151,13 @@ export class LocalVpc implements NetworkProvider {
     const records = this.#enis.list();
     const pinnedPods = new Set((await kernel.inspectPins(records.map(({ netnsPath }) => netnsPath))).keys());
     const routerLinks = await this.#routers.readLinks();
-    const plan = planRecovery(records, { live, pinnedPods, routerLinks });
+    const plan = planRecovery(records, {
+      live,
+      pinnedPods,
+      routerLinks,
+      // Their pods may run: nobody can say.
+      unreadableLinks: new Set(this.#enis.unreadable.map(eniLinkName)),
+    });
     const staying = [...plan.adopt, ...plan.rebuild];
     await this.#routers.ensure(
       (vpcId) => staying.filter(({ network }) => network.vpcId === vpcId).map(bindingOf),

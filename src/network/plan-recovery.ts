@@ -9,6 +9,8 @@ export interface ObservedNetwork {
   readonly pinnedPods: ReadonlySet<string>;
   /** Links of each VPC's router. */
   readonly routerLinks: ReadonlyMap<string, readonly LinkInfo[]>;
+  /** Links of ENIs whose records can't be read. */
+  readonly unreadableLinks?: ReadonlySet<string>;
 }
 
 export interface RecoveryPlan {
@@ -37,7 +39,9 @@ export function planRecovery(records: readonly EniRecord[], observed: ObservedNe
   const orphans = new Map<string, readonly string[]>();
   for (const [vpcId, links] of observed.routerLinks) {
     const known = new Set(records.filter(({ network }) => network.vpcId === vpcId).map(({ linkName }) => linkName));
-    const stray = links.filter(({ name }) => name.startsWith("eni") && !known.has(name)).map(({ name }) => name);
+    const stray = links
+      .filter(({ name }) => name.startsWith("eni") && !known.has(name) && !observed.unreadableLinks?.has(name))
+      .map(({ name }) => name);
     if (stray.length > 0) orphans.set(vpcId, stray);
   }
   return {

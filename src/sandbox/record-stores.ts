@@ -1,9 +1,13 @@
+import { join } from "node:path";
 import { AgentError } from "../common/errors.ts";
 import { type ContainerId, parseContainerId, parseSandboxId, type SandboxId } from "../common/ids.ts";
 import type { Log } from "../common/log.ts";
 import type { Database } from "../state/database.ts";
+import { Quarantine } from "../state/quarantine.ts";
 import { RecordTable } from "../state/record-table.ts";
 import type { ContainerRecord, ContainerState } from "./container-record.ts";
+import type { HostLayout } from "./host-paths.ts";
+import { RecordMirror } from "./record-mirror.ts";
 import { RecordStore } from "./record-store.ts";
 import type { SandboxRecord, SandboxState } from "./sandbox-record.ts";
 
@@ -20,11 +24,29 @@ const containerStates: readonly ContainerState["kind"][] = [
   "removing",
 ];
 
-/** Opens both stores on the agent's records. Rows that don't decode are logged and stay on disk untouched. */
-export function openStores(database: Database, log: Log): { sandboxes: SandboxStore; containers: ContainerStore } {
+/** Opens both stores on the agent's records. Rows that don't decode are kept aside, and rebuilt from what the host has. */
+export function openStores(
+  database: Database,
+  layout: HostLayout,
+  log: Log,
+): { sandboxes: SandboxStore; containers: ContainerStore } {
+  const quarantine = new Quarantine(join(layout.root, "quarantine"));
+  const keeping = <Stored extends { readonly id: string }>(name: string, decode: (value: unknown) => Stored) => ({
+    mirror: new RecordMirror(join(layout.state, name), decode, log),
+    quarantine,
+    log,
+  });
   return {
-    sandboxes: new RecordStore("pod sandbox", new RecordTable(database, "sandboxes", decodeSandbox), log),
-    containers: new RecordStore("container", new RecordTable(database, "containers", decodeContainer), log),
+    sandboxes: new RecordStore(
+      "pod sandbox",
+      new RecordTable(database, "sandboxes", decodeSandbox),
+      keeping("sandboxes", decodeSandbox),
+    ),
+    containers: new RecordStore(
+      "container",
+      new RecordTable(database, "containers", decodeContainer),
+      keeping("containers", decodeContainer),
+    ),
   };
 }
 

@@ -34,13 +34,13 @@ export class RecordTable<Body> {
   }
 
   /** Every record that decodes; the others are given to `onBad` and stay on disk, for one bad row must not hide the rest. */
-  list(onBad: (id: string, error: unknown) => void): readonly Body[] {
+  list(onBad: (id: string, error: unknown, body: string) => void): readonly Body[] {
     const good: Body[] = [];
     for (const row of this.#database.all(`SELECT id, body FROM ${this.#name} ORDER BY id`)) {
       try {
         good.push(this.#decode(JSON.parse(String(row["body"]))));
       } catch (error) {
-        onBad(String(row["id"]), error);
+        onBad(String(row["id"]), error, String(row["body"]));
       }
     }
     return good;
