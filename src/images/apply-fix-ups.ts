@@ -177,11 +177,11 @@ class Fitting {
   }
 
   /** Gives a placeholder the file that only the layers below have, and that file's name the same inode, as link(2) would. */
-  *#link({ path, target }: LowerLink): Steps {
+  *#link({ path, target, overtaken }: LowerLink): Steps {
     const { stagedFd, lowerFd } = this.#tree;
     const source = this.#tree.resolve(target, false);
     const own = this.#tree.staged(source);
-    if (own !== undefined && !isWhiteout(own) && source !== path) {
+    if (own !== undefined && !overtaken && !isWhiteout(own) && source !== path) {
       if (own.kind === "directory") throw badTarget(path, target, "a directory");
       return this.#linkInStead(path, source);
     }

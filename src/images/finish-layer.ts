@@ -36,7 +36,11 @@ export function finishLayer(
   const impliedDirectories = [...notes.implied].filter((path) => !isCovered(path, notes));
   // The root gets its attributes from below as well, unless the archive names it.
   if (!notes.directories.has("")) impliedDirectories.unshift("");
-  const lowerLinks = [...notes.lowerLinks].map(([path, target]) => ({ path, target }));
+  const lowerLinks = [...notes.lowerLinks].map(([path, target]) => ({
+    path,
+    target,
+    overtaken: notes.overtaken.has(target),
+  }));
   return { fixUps: { impliedDirectories, whiteouts, lowerLinks }, hidesLower };
 }
 

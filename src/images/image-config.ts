@@ -1,6 +1,7 @@
 import { posix } from "node:path";
-import { AgentError } from "../common/errors.ts";
+import type { AgentError } from "../common/errors.ts";
 import type { Digest } from "../common/ids.ts";
+import { signalNumber } from "../common/signal-number.ts";
 import {
   field,
   type JsonObject,
@@ -97,8 +98,11 @@ export function checkUser(user: string, what: string): string {
   const parts = user.split(":");
   const good = parts.length <= 2 && parts.every((part, index) => isUserPart(part) || (index === 1 && part === ""));
   if (good) return user;
-  const message = `Malformed ${what} ${JSON.stringify(user.slice(0, 100))}: must be a name or a number from 0 to ${maxUserId}, with an optional group after a colon`;
-  throw new AgentError("FailedPrecondition", message);
+  throw malformedValue(
+    what,
+    user,
+    `must be a name or a number from 0 to ${maxUserId}, with an optional group after a colon`,
+  );
 }
 
 function isUserPart(part: string): boolean {
@@ -116,17 +120,22 @@ function checkEnv(env: readonly string[], what: string): readonly string[] {
 }
 
 function checkStopSignal(signal: string, what: string): string {
-  if (signal === "" || /^(?:[0-9]{1,2}|(?:SIG)?[A-Za-z][A-Za-z0-9]{1,9}(?:[+-][0-9]{1,2})?)$/.test(signal))
-    return signal;
-  throw malformed(what, "must be a signal's name or number");
+  // Found out only when a container is to be stopped, it would come too late.
+  if (signal === "" || signalNumber(signal) !== undefined) return signal;
+  throw malformedValue(what, signal, "must be a signal's name or number");
 }
 
 /** A path that is absolute as written and, once cleaned, cannot lead above the root or into an open file of the runtime. */
 function insidePath(path: string, what: string): string {
   const clean = posix.normalize(path).replace(/(?<=.)\/$/, "");
   const fdPath = /^\/proc\/(?:self|thread-self|[0-9]+)(?:\/task\/[0-9]+)?\/(?:fd|cwd|root)(?:\/|$)/;
-  if (!path.startsWith("/") || path.length > 4096)
-    throw malformed(what, "must be an absolute path of at most 4096 characters");
-  if (fdPath.test(clean)) throw malformed(what, "must not point into a process's open files (CVE-2024-21626)");
+  if (!path.startsWith("/") || path.length > 4096 || path.includes("\0"))
+    throw malformedValue(what, path, "must be an absolute path of at most 4096 characters without NUL");
+  if (fdPath.test(clean))
+    throw malformedValue(what, path, "must not point into a process's open files (CVE-2024-21626)");
   return clean;
+}
+
+function malformedValue(what: string, value: string, why: string): AgentError {
+  return malformed(`${what} ${JSON.stringify(value.slice(0, 100))}`, why);
 }

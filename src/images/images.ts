@@ -14,6 +14,7 @@ import { decodeIngestRecord } from "./ingest-record.ts";
 import { Ingests } from "./ingests.ts";
 import { readDigest } from "./json-document.ts";
 import { LayerFlights } from "./layer-flights.ts";
+import type { LayerLimits } from "./layer-job.ts";
 import { LayerPool } from "./layer-pool.ts";
 import { hostPlatform } from "./platform.ts";
 import { pullImage } from "./pull-image.ts";
@@ -39,6 +40,8 @@ export interface ImagesOptions {
   /** Whether an image is on stable storage before it is recorded. */
   readonly durable: boolean;
   readonly limits?: TransferLimits;
+  /** What one layer may cost. */
+  readonly layerLimits?: LayerLimits;
 }
 
 export interface PullRequest {
@@ -63,13 +66,17 @@ export class Images implements AsyncDisposable {
   readonly #progress = new ProgressFeed();
 
   constructor(options: ImagesOptions) {
-    const { rootDirectory, database, parallelLayers, durable } = options;
+    const { rootDirectory, database, parallelLayers, durable, layerLimits } = options;
     this.#options = options;
     this.#limits = options.limits ?? defaultLimits;
     this.#auth = new RegistryAuth({ pool: this.#pool, limits: this.#limits, nowMs: Date.now });
     this.#content = new ContentStore(join(rootDirectory, "content"));
     this.#snapshots = new SnapshotStore({ rootDirectory, database, durable });
-    this.#layers = new LayerPool({ workers: parallelLayers, ingestDirectory: join(rootDirectory, "ingest") });
+    this.#layers = new LayerPool({
+      workers: parallelLayers,
+      ingestDirectory: join(rootDirectory, "ingest"),
+      ...(layerLimits && { limits: layerLimits }),
+    });
     this.#flights = new LayerFlights(this.#layers, this.#snapshots);
     this.#catalogue = new ImageCatalogue(new RecordTable(database, "images", decodeImageRecord), (body) =>
       database.transaction(body),

@@ -1,7 +1,8 @@
 import { constants, createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from "node:zlib";
+import { type AgentError, errnoOf } from "../common/errors.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import { checkMagic, type LayerCompression, magicBytes } from "./layer-compression.ts";
-import { damagedLayer } from "./layer-error.ts";
+import { damagedLayer, oversizedLayer } from "./layer-error.ts";
 
 /** One trip to the thread pool takes this much in and gives this much out; below, the trips dominate (measured). */
 const inputBytes = 512 * 1024;
@@ -149,10 +150,16 @@ export class Inflater {
       this.#held = true;
       decoder.pause();
     });
-    decoder.on("error", (error) =>
-      this.fail(damagedLayer(`its ${this.#compression} data is damaged`, { cause: error })),
-    );
+    decoder.on("error", (error) => this.fail(this.#fault(error)));
     return decoder;
+  }
+
+  #fault(error: Error): AgentError {
+    // Whole and rightly named, but made to fill the node's memory.
+    if (errnoOf(error) === "ZSTD_error_frameParameter_windowTooLarge") {
+      return oversizedLayer(`its zstd data needs a window of more than ${2 ** windowLogMax} bytes`);
+    }
+    return damagedLayer(`its ${this.#compression} data is damaged`, { cause: error });
   }
 
   /**

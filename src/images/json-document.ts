@@ -8,13 +8,13 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 /**
  * Reads the bytes of a registry's document.
  * @param what names it in errors, such as `manifest "sha256:…"`
- * @throws AgentError FailedPrecondition for anything but one UTF-8 JSON object nested 64 deep at most, and for an object
+ * @throws AgentError FailedPrecondition for anything but one UTF-8 JSON object without a byte order mark, nested 64 deep at most, and for an object
  *   in it that names a field twice: of two readers each might take another
  */
 export function parseJsonDocument(bytes: Uint8Array, what: string): JsonObject {
   let value: unknown;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     const fault = faultOfShape(text);
     if (fault !== undefined) throw malformed(what, fault);
     value = JSON.parse(text);

@@ -34,6 +34,8 @@ export interface LowerLink {
   readonly path: BytePath;
   /** The target as the tar names it, cleaned; it may lead through symbolic links. */
   readonly target: BytePath;
+  /** Whether the layer put something of its own at the target after the link: the link is to what was there before. */
+  readonly overtaken: boolean;
 }
 
 /** A layer that is unpacked and verified, but not yet part of the store. */

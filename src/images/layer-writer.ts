@@ -29,6 +29,8 @@ export interface LayerNotes {
   readonly opaque: Set<BytePath>;
   /** Hard links whose target this layer does not have: name to target. */
   readonly lowerLinks: Map<BytePath, BytePath>;
+  /** Targets of those, as the archive writes them, where this layer has put something of its own since. */
+  readonly overtaken: Set<BytePath>;
 }
 
 /**
@@ -42,12 +44,15 @@ export class LayerWriter implements TarConsumer, Disposable {
     hidden: new Set(),
     opaque: new Set(),
     lowerLinks: new Map(),
+    overtaken: new Set(),
   };
   contentBytes = 0;
   nodeCount = 0;
   readonly #maxNodes: number;
   readonly #hasParent: boolean;
   readonly #parents: LayerParents;
+  /** Targets of hard links to lower files. */
+  readonly #lowerTargets = new Set<BytePath>();
   #file: { readonly fd: number; readonly attributes: NodeAttributes } | undefined;
 
   /** @param maxNodes how many files and directories the layer may make */
@@ -143,7 +148,9 @@ export class LayerWriter implements TarConsumer, Disposable {
   /** Makes a node that is no directory, in place of whatever stands there. */
   #createNew<Result>(place: Place, create: (parent: OpenDirectory, name: BytePath) => Result | undefined): Result {
     this.#count();
-    const first = create(this.#parents.make(place.directory), place.name);
+    const parent = this.#parents.make(place.directory);
+    this.#overtake(parent, place);
+    const first = create(parent, place.name);
     if (first !== undefined) return first;
     this.#remove(this.#parents.make(place.directory), place.name);
     const second = create(this.#parents.make(place.directory), place.name);
@@ -153,6 +160,7 @@ export class LayerWriter implements TarConsumer, Disposable {
 
   #makeDirectory(place: Place, attributes: NodeAttributes): void {
     let parent = this.#parents.make(place.directory);
+    this.#overtake(parent, place);
     if (!makeDirectoryAt(parent.fd, place.name, 0o700)) {
       if (statAt(parent.fd, place.name)?.kind !== "directory") {
         this.#remove(parent, place.name);
@@ -182,6 +190,7 @@ export class LayerWriter implements TarConsumer, Disposable {
       throw invalidLayer(`hard link ${quotePath(pathOf(place))} has a directory as its target`);
     // find() may have closed the parent's descriptor.
     parent = this.#parents.make(place.directory);
+    this.#overtake(parent, place);
     if (makeLinkAt(from.fd, target.name, parent.fd, place.name)) return;
     // Removing the name first would remove the target when the two are one file already.
     const standing = statAt(parent.fd, place.name);
@@ -204,6 +213,15 @@ export class LayerWriter implements TarConsumer, Disposable {
     closeFd(this.#createNew(place, (parent, name) => createFileAt(parent.fd, name)));
     const path = joinPath(this.#parents.make(place.directory).path, place.name);
     this.notes.lowerLinks.set(path, pathOf(target));
+    this.#lowerTargets.add(pathOf(target));
+  }
+
+  /** A link made before this entry keeps the lower file that the entry takes the name of. */
+  #overtake(parent: OpenDirectory, { directory, name }: Place): void {
+    if (this.#lowerTargets.size === 0) return;
+    for (const path of [joinPath(parent.path, name), joinPath(directory, name)]) {
+      if (this.#lowerTargets.has(path)) this.notes.overtaken.add(path);
+    }
   }
 
   /** Removes what this layer has at a name. The lower layers' content there is gone with it, for good. */

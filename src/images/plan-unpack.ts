@@ -1,5 +1,6 @@
 import { type BytePath, joinPath, quotePath } from "../system/byte-path.ts";
 import { invalidLayer } from "./layer-error.ts";
+import { isPosixAcl } from "./posix-acl.ts";
 import type { TarEntry } from "./tar-reader.ts";
 
 /** Who owns a node, what may be done with it, and when it was changed. */
@@ -48,6 +49,8 @@ const maxPathBytes = 4095;
 const maxNameBytes = 255;
 const maxDepth = 1024;
 const maxId = 0xff_ff_ff_fe;
+/** All of one entry's: what the kernel takes as one value, and more than any store but XFS keeps. */
+const maxXattrBytes = 65_536;
 const whiteoutPrefix = ".wh.";
 const opaqueName = ".wh..wh..opq";
 
@@ -65,6 +68,7 @@ export function planUnpack(entry: TarEntry): UnpackOperation {
   }
   const hidden = components.find((component) => component.startsWith(whiteoutPrefix));
   if (hidden !== undefined) {
+    if (isBookkeeping(hidden)) return { kind: "skip" };
     throw invalidLayer(`entry ${quotePath(entry.path)} lies in ${quotePath(hidden)}: a whiteout is no directory`);
   }
   const place: Place = { directory: components.join("/"), name };
@@ -73,13 +77,17 @@ export function planUnpack(entry: TarEntry): UnpackOperation {
 
 function planWhiteout(entry: TarEntry, place: Place): UnpackOperation {
   if (place.name === opaqueName) return { kind: "opaque", directory: place.directory };
-  // Book-keeping that aufs left in old images, such as ".wh..wh.plnk".
-  if (place.name.startsWith(".wh..wh.")) return { kind: "skip" };
+  if (isBookkeeping(place.name)) return { kind: "skip" };
   const name = place.name.slice(whiteoutPrefix.length);
   if (name === "" || name === "." || name === "..") {
     throw invalidLayer(`whiteout ${quotePath(entry.path)} names no file it could hide`);
   }
   return { kind: "whiteout", place: { directory: place.directory, name } };
+}
+
+/** What aufs left in old images for itself, such as the directory ".wh..wh.plnk" and all that lies in it. */
+function isBookkeeping(name: BytePath): boolean {
+  return name.startsWith(".wh..wh.") && name !== opaqueName;
 }
 
 function planNode(entry: TarEntry, place: Place): UnpackOperation {
@@ -167,19 +175,25 @@ function attributesOf(entry: TarEntry): NodeAttributes {
   ] as const) {
     if (id > maxId) throw invalidLayer(`${quotePath(entry.path)} has ${what} ${id}: ${maxId} is the highest`);
   }
+  const mtime = boundedTime(entry.mtime);
   return {
     mode: entry.mode & 0o7777,
     uid: entry.uid,
     gid: entry.gid,
-    mtimeSeconds: boundedSeconds(entry.mtime.seconds),
-    mtimeNanoseconds: entry.mtime.nanoseconds,
+    mtimeSeconds: mtime.seconds,
+    mtimeNanoseconds: mtime.nanoseconds,
     xattrs: entry.xattrs.length === 0 ? entry.xattrs : allowedXattrs(entry),
   };
 }
 
-/** Keeps a time within what 34 bits hold, as ext4 does; nothing in an image is older than 1901 or younger than 2446. */
-function boundedSeconds(seconds: number): number {
-  return Math.min(Math.max(seconds, -0x8000_0000), 0x3_7fff_ffff);
+/** What 34 bits hold, as ext4 has them; nothing in an image is older than 1901 or younger than 2446. */
+const earliestSeconds = -0x8000_0000;
+const latestSeconds = 0x3_7fff_ffff;
+
+/** Keeps a time within the bounds; at a bound there is no fraction, as the kernel keeps it. */
+function boundedTime({ seconds, nanoseconds }: TarEntry["mtime"]): TarEntry["mtime"] {
+  if (seconds > earliestSeconds && seconds < latestSeconds) return { seconds, nanoseconds };
+  return { seconds: seconds < 0 ? earliestSeconds : latestSeconds, nanoseconds: 0 };
 }
 
 /**
@@ -187,19 +201,34 @@ function boundedSeconds(seconds: number): number {
  * (user.overlay.*), and are left out.
  */
 function allowedXattrs(entry: TarEntry): TarEntry["xattrs"] {
+  checkXattrs(entry);
   return entry.xattrs.filter(({ name, value }) => {
-    if (name.includes("\0") || name.length > maxNameBytes || value.length > 65_536) {
-      throw invalidLayer(
-        `${quotePath(entry.path)} has an extended attribute beyond 255 bytes of name or 64 KiB of value`,
-      );
-    }
     if (name === "security.capability") return entry.kind === "file" && isImageCapability(entry, value);
-    if (name === "system.posix_acl_access") return entry.kind !== "symlink";
-    if (name === "system.posix_acl_default") return entry.kind === "directory";
+    if (name === "system.posix_acl_access") return entry.kind !== "symlink" && isImageAcl(entry, value);
+    if (name === "system.posix_acl_default") return entry.kind === "directory" && isImageAcl(entry, value);
     // The kernel knows user attributes on files and directories alone, xattr(7).
     if (entry.kind !== "file" && entry.kind !== "directory") return false;
     return name.startsWith("user.") && name.length > 5 && !name.startsWith("user.overlay.");
   });
+}
+
+function checkXattrs(entry: TarEntry): void {
+  let bytes = 0;
+  for (const { name, value } of entry.xattrs) {
+    if (name.includes("\0"))
+      throw invalidLayer(`${quotePath(entry.path)} has an extended attribute with a NUL in its name`);
+    if (name.length > maxNameBytes) {
+      throw invalidLayer(
+        `${quotePath(entry.path)} has an extended attribute with a name of ${name.length} bytes: ${maxNameBytes} are allowed`,
+      );
+    }
+    bytes += name.length + value.length;
+  }
+  if (bytes > maxXattrBytes) {
+    throw invalidLayer(
+      `${quotePath(entry.path)} has extended attributes of ${bytes} bytes: ${maxXattrBytes} are allowed`,
+    );
+  }
 }
 
 /** Whether an attribute found on a file of a layer is the image's own, and so belongs to a copy of the file. */
@@ -216,6 +245,11 @@ function isImageCapability(entry: TarEntry, value: Buffer): boolean {
   throw invalidLayer(
     `${quotePath(entry.path)} has file capabilities of revision ${revision} for user ${rootId}: must be revision 2, or 3 for user 0`,
   );
+}
+
+function isImageAcl(entry: TarEntry, value: Buffer): boolean {
+  if (isPosixAcl(value)) return true;
+  throw invalidLayer(`${quotePath(entry.path)} has an access control list that the kernel would not take`);
 }
 
 /** The place as one path. */

@@ -3,6 +3,7 @@ import { delay, whileAlive, within } from "../common/deadline.ts";
 import { hasCode } from "../common/errors.ts";
 import { failpoint } from "../common/failpoint.ts";
 import type { ContainerId } from "../common/ids.ts";
+import { signalNumber } from "../common/signal-number.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
@@ -45,7 +46,7 @@ async function end(deps: SandboxDeps, record: ContainerRecord, graceMs: number):
   if (graceMs > 0) {
     if (task?.stopSignalSent !== true) {
       if (task !== undefined) task.stopSignalSent = true;
-      await signalInit(deps, record, signalNumber(record.stopSignal));
+      await signalInit(deps, record, signalNumber(record.stopSignal) ?? os.signals.SIGTERM);
       failpoint("stop.signal-sent");
     }
     const grace = new AbortController();
@@ -125,15 +126,4 @@ function cgroupOf(deps: SandboxDeps, record: ContainerRecord): string {
   const parent = deps.sandboxes.find(record.sandboxId)?.spec.cgroupParent ?? "";
   const pod = sandboxPaths(deps.layout, record.sandboxId, parent);
   return containerPaths(deps.layout, record.id, pod.cgroup).cgroup;
-}
-
-/** "SIGRTMIN+3" and all the names of signal(7), checked when the request came in. */
-function signalNumber(name: string): number {
-  const realTime = /^SIGRTMIN\+([0-9]+)$/.exec(name);
-  if (realTime !== null) return 34 + Number(realTime[1]);
-  const fromTop = /^SIGRTMAX-([0-9]+)$/.exec(name);
-  if (fromTop !== null) return 64 - Number(fromTop[1]);
-  if (/^[0-9]+$/.test(name)) return Number(name);
-  const numbers: Readonly<Record<string, number>> = { ...os.signals, SIGRTMIN: 34, SIGRTMAX: 64 };
-  return numbers[name.startsWith("SIG") ? name : `SIG${name}`] ?? os.signals.SIGTERM;
 }

@@ -60,13 +60,14 @@ export class RegistryDouble implements AsyncDisposable {
   readonly #options: DoubleOptions;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  readonly #contents: ReadonlyMap<string, Content>;
+  #image: Image;
+  #contents: ReadonlyMap<string, Content> = new Map();
   #behaviour: Behaviour = ({ honest }) => honest();
 
   private constructor(options: DoubleOptions) {
     this.#options = options;
-    const { layers, config, manifest } = options.image;
-    this.#contents = new Map([...layers, config, manifest].map((blob) => [blob.digest, blob]));
+    this.#image = options.image;
+    this.hold(options.image);
     const listener: RequestListener = (incoming, response) => void this.#take(incoming, response);
     const limits = { maxHeaderSize: 64 * 1024 };
     this.#server =
@@ -107,6 +108,13 @@ export class RegistryDouble implements AsyncDisposable {
     this.onConnection = undefined;
     this.#behaviour = behaviour;
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Holds another image from now on, and that alone. */
+  hold(image: Image): void {
+    const { layers, config, manifest } = image;
+    this.#image = image;
+    this.#contents = new Map([...layers, config, manifest].map((blob) => [blob.digest, blob]));
   }
 
   /** Whether a request brings what {@link DoubleOptions.login} or the token server gave. */
@@ -155,7 +163,7 @@ export class RegistryDouble implements AsyncDisposable {
   #describe(incoming: IncomingMessage, body: string): DoubleRequest {
     const path = incoming.url ?? "";
     const [, section = "", name = ""] = /^\/v2\/.+\/(manifests|blobs)\/([^/?]+)/.exec(path) ?? [];
-    const { manifest, config } = this.#options.image;
+    const { manifest, config } = this.#image;
     const content = this.#contents.get(section === "manifests" && !name.includes(":") ? manifest.digest : name);
     const kind: RequestKind = path.startsWith("/token")
       ? "token"

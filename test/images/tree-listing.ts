@@ -11,6 +11,8 @@ export interface ListedNode {
   readonly owner: string;
   readonly mtime: string;
   readonly content?: string;
+  /** A file's content as one can read it: quoted when it is short, else its size and the start of its hash. */
+  readonly text?: string;
   readonly target?: string;
   readonly device?: string;
   readonly xattrs: Readonly<Record<string, string>>;
@@ -66,13 +68,16 @@ function describe(fd: number, linkedTo: BytePath | undefined): ListedNode {
   return {
     ...base(stat),
     xattrs: Object.fromEntries(names.sort().map((name) => [name, getXattr(fd, name)?.toString("hex") ?? ""])),
-    ...(stat.kind === "file" && {
-      content: `${stat.sizeBytes} ${createHash("sha256")
-        .update(readFileSync(`/proc/self/fd/${fd}`))
-        .digest("hex")}`,
-    }),
+    ...(stat.kind === "file" && contentOf(fd)),
     ...(linkedTo && { linkedTo }),
   };
+}
+
+function contentOf(fd: number): Pick<ListedNode, "content" | "text"> {
+  const bytes = readFileSync(`/proc/self/fd/${fd}`);
+  const hash = createHash("sha256").update(bytes).digest("hex");
+  const text = bytes.length <= 60 ? JSON.stringify(bytes.toString("latin1")) : `${bytes.length} bytes ${hash.slice(0, 8)}`;
+  return { content: `${bytes.length} ${hash}`, text };
 }
 
 function base(stat: ReturnType<typeof statFd>): ListedNode {
