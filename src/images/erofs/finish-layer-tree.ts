@@ -93,7 +93,7 @@ class Finishing {
     }
     const known = this.#placeholders.get(node);
     if (known !== undefined) return known;
-    this.#lowerLinks.push({ path, target: node.target });
+    this.#lowerLinks.push({ path, target: node.target, overtaken: node.isOvertaken });
     const made: IndexNode = { kind: "file", attributes: impliedAttributes, sizeBytes: 0, contentOffsetBytes: 0 };
     this.#placeholders.set(node, made);
     return made;

@@ -6,6 +6,8 @@ import type { IndexFile, IndexNode, IndexSpecial, IndexSymlink } from "./index-n
 export interface LowerLinkNode {
   readonly kind: "lower-link";
   readonly target: BytePath;
+  /** Whether the layer put something of its own at the target after the link. */
+  isOvertaken: boolean;
 }
 
 export type LayerNode = LayerDirectory | LowerLinkNode | Exclude<IndexNode, { readonly kind: "directory" }>;

@@ -1,8 +1,8 @@
-import { type BytePath, quotePath } from "../../system/byte-path.ts";
+import { type BytePath, joinPath, quotePath } from "../../system/byte-path.ts";
 import { invalidLayer, oversizedLayer } from "../layer-error.ts";
 import { type Place, pathOf, planUnpack, type UnpackOperation } from "../plan-unpack.ts";
 import type { TarConsumer, TarEntry } from "../tar-reader.ts";
-import { LayerDirectory, type LayerLeaf } from "./layer-directory.ts";
+import { LayerDirectory, type LayerLeaf, type LowerLinkNode } from "./layer-directory.ts";
 import { addDirectory, findDirectory } from "./layer-tree-lookup.ts";
 
 /**
@@ -15,6 +15,8 @@ export class LayerTree implements TarConsumer {
   nodeCount = 0;
   readonly #maxNodes: number;
   readonly #hasParent: boolean;
+  /** Hard links to lower files, by their target. */
+  readonly #lowerLinks = new Map<BytePath, LowerLinkNode[]>();
   /** The directory of the last entry: archives have their files directory by directory. */
   #last: { readonly path: BytePath; readonly directory: LayerDirectory } | undefined;
 
@@ -99,7 +101,9 @@ export class LayerTree implements TarConsumer {
   /** Puts a node that is no directory in place of whatever stands there. */
   #create(place: Place, node: LayerLeaf): void {
     this.#count();
-    this.#vacate(place).children.set(place.name, node);
+    const directory = this.#vacate(place);
+    this.#overtake(directory, place);
+    directory.children.set(place.name, node);
   }
 
   /** @returns the place's directory, which has nothing of that name any more */
@@ -115,6 +119,7 @@ export class LayerTree implements TarConsumer {
 
   #makeDirectory(place: Place): LayerDirectory {
     const parent = this.#make(place.directory);
+    this.#overtake(parent, place);
     const standing = parent.children.get(place.name);
     if (standing?.kind === "directory") return standing;
     if (standing === undefined) {
@@ -143,6 +148,7 @@ export class LayerTree implements TarConsumer {
     // Removing the name first would remove the target when the two are one file already.
     if (parent.children.get(place.name) === found) return;
     const into = this.#vacate(place);
+    this.#overtake(into, place);
     if (findDirectory(this.root, target.directory)?.children.get(target.name) !== found) {
       throw invalidLayer(`hard link ${quotePath(pathOf(place))} replaces the directory that holds its target`);
     }
@@ -155,7 +161,20 @@ export class LayerTree implements TarConsumer {
         `hard link ${quotePath(pathOf(place))} has the target ${quotePath(pathOf(target))}, which does not exist`,
       );
     }
-    this.#create(place, { kind: "lower-link", target: pathOf(target) });
+    const path = pathOf(target);
+    const link: LowerLinkNode = { kind: "lower-link", target: path, isOvertaken: false };
+    this.#create(place, link);
+    const links = this.#lowerLinks.get(path);
+    if (links === undefined) this.#lowerLinks.set(path, [link]);
+    else links.push(link);
+  }
+
+  /** A link made before this entry keeps the lower file that the entry takes the name of. */
+  #overtake(directory: LayerDirectory, place: Place): void {
+    if (this.#lowerLinks.size === 0) return;
+    for (const path of [pathOf(place), joinPath(directory.path, place.name)]) {
+      for (const link of this.#lowerLinks.get(path) ?? []) link.isOvertaken = true;
+    }
   }
 
   /** Removes what this layer has at a name. The lower layers' content there is gone with it, for good. */
