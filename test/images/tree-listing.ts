@@ -76,7 +76,8 @@ function describe(fd: number, linkedTo: BytePath | undefined): ListedNode {
 function contentOf(fd: number): Pick<ListedNode, "content" | "text"> {
   const bytes = readFileSync(`/proc/self/fd/${fd}`);
   const hash = createHash("sha256").update(bytes).digest("hex");
-  const text = bytes.length <= 60 ? JSON.stringify(bytes.toString("latin1")) : `${bytes.length} bytes ${hash.slice(0, 8)}`;
+  const text =
+    bytes.length <= 60 ? JSON.stringify(bytes.toString("latin1")) : `${bytes.length} bytes ${hash.slice(0, 8)}`;
   return { content: `${bytes.length} ${hash}`, text };
 }
 
