@@ -10,17 +10,22 @@ export type PodPlan =
   /** Its caller put several pods into one group: what its parts take is added up, `holder` being the PID namespace's. */
   | { readonly kind: "sum"; readonly holder: GroupQuestion | undefined };
 
-/** What to read of a container. @returns undefined for one that doesn't run: the kernel counts nothing of it */
+/**
+ * What to read of a container.
+ * @param countProcesses which costs as much as all else, so that lists of containers, which don't show it, do without
+ * @returns undefined for one that doesn't run: the kernel counts nothing of it
+ */
 export function planContainerGroup(
   layout: HostLayout,
   record: ContainerRecord,
   sandbox: SandboxRecord,
   detail: "cpu" | "usage" | "details",
+  countProcesses: boolean,
 ): GroupQuestion | undefined {
   if (record.state.kind !== "running") return undefined;
   const pod = sandboxPaths(layout, sandbox.id, sandbox.spec.cgroupParent);
   const paths = containerPaths(layout, record.id, pod.cgroup);
-  const group = { path: paths.cgroup, detail, countProcesses: detail !== "cpu" };
+  const group = { path: paths.cgroup, detail, countProcesses };
   return detail === "details" ? { ...group, firstPid: record.state.pid, diskDirectory: paths.disk } : group;
 }
 

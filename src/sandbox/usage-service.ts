@@ -85,7 +85,7 @@ export class UsageService implements Disposable {
     records: readonly ContainerRecord[],
     detail: "usage" | "details" = "usage",
   ): Promise<readonly ContainerUsage[]> {
-    const questions = records.map((record) => this.#containerQuestion(record, detail));
+    const questions = records.map((record) => this.#containerQuestion(record, detail, detail === "details"));
     const [readings] = await Promise.all([this.#read(questions, []), this.#refreshLayers(records)]);
     return records.map((record, index) => this.#containerUsage(record, readings.groups[index]));
   }
@@ -102,9 +102,12 @@ export class UsageService implements Disposable {
       containers: shownContainers(containers, record.id),
     }));
     const members = pods.flatMap((pod) => pod.containers);
+    const summed = new Set(pods.flatMap(({ record, plan }) => (plan.kind === "sum" ? [record.id] : [])));
     const questions = [
       ...pods.map(({ plan }) => (plan.kind === "own" ? plan.group : plan.holder)),
-      ...members.map((record) => this.#containerQuestion(record, detail)),
+      ...members.map((record) =>
+        this.#containerQuestion(record, detail, detail === "details" || summed.has(record.sandboxId)),
+      ),
     ];
     const netns = records.map((record) => this.#netnsPath(record));
     const [readings] = await Promise.all([this.#read(questions, netns), this.#refreshLayers(members)]);
@@ -134,9 +137,13 @@ export class UsageService implements Disposable {
     return usage?.cpuUsageNs === undefined ? undefined : this.#rates.take(key, usage.cpuUsageNs, usage.atMs);
   }
 
-  #containerQuestion(record: ContainerRecord, detail: GroupQuestion["detail"]): GroupQuestion | undefined {
+  #containerQuestion(
+    record: ContainerRecord,
+    detail: GroupQuestion["detail"],
+    countProcesses: boolean,
+  ): GroupQuestion | undefined {
     const sandbox = this.#deps.sandboxes.find(record.sandboxId);
-    return sandbox && planContainerGroup(this.#deps.layout, record, sandbox, detail);
+    return sandbox && planContainerGroup(this.#deps.layout, record, sandbox, detail, countProcesses);
   }
 
   #netnsPath({ id, network, spec }: SandboxRecord): string | undefined {
@@ -185,7 +192,7 @@ export class UsageService implements Disposable {
     const { groups } = await this.#read(
       [
         ...plans.map((plan) => (plan.kind === "own" ? plan.group : undefined)),
-        ...members.map((record) => this.#containerQuestion(record, "cpu")),
+        ...members.map((record) => this.#containerQuestion(record, "cpu", false)),
       ],
       [],
     );

@@ -44,14 +44,14 @@ describe("planPodGroup()", () => {
 test("planContainerGroup() asks for what runs only", () => {
   const sandbox = pod(a, "/kubepods/pod-a");
   const running = containerRecord({ kind: "running", startedAtMs: 1, pid: 77 });
-  expect(planContainerGroup(layout, running, sandbox, "details")).toEqual({
+  expect(planContainerGroup(layout, running, sandbox, "details", true)).toEqual({
     path: `/kubepods/pod-a/${running.id}`,
     detail: "details",
     countProcesses: true,
     firstPid: 77,
     diskDirectory: `/root/containers/${running.id}`,
   });
-  expect(planContainerGroup(layout, containerRecord({ kind: "created" }), sandbox, "usage")).toBeUndefined();
+  expect(planContainerGroup(layout, containerRecord({ kind: "created" }), sandbox, "usage", false)).toBeUndefined();
 });
 
 describe("addUsage()", () => {
