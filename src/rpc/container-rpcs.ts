@@ -25,6 +25,7 @@ export interface ContainerRpcDeps {
     | "listContainers"
     | "describeContainer"
     | "reopenLog"
+    | "checkpointContainer"
     | "updateContainer"
   >;
 }
@@ -73,6 +74,14 @@ export function containerRpcs({ profile, sandboxes }: ContainerRpcDeps) {
       await sandboxes.updateContainer(container_id, decodeResources("linux", linux), signal);
       return {};
     },
+    CheckpointContainer: async ({ container_id, location, timeout }, { signal }) => {
+      if (container_id === "") throw missing("container_id");
+      if (!location.startsWith("/") || location.split("/").includes("..")) {
+        throw invalid("location", location, "must be the absolute path of the archive to write");
+      }
+      await sandboxes.checkpointContainer(container_id, location, decodeTimeout("timeout", timeout), signal);
+      return {};
+    },
     ReopenContainerLog: async ({ container_id }) => {
       if (container_id === "") throw missing("container_id");
       await sandboxes.reopenLog(container_id);
@@ -89,5 +98,6 @@ export function containerRpcs({ profile, sandboxes }: ContainerRpcDeps) {
     | "StreamContainers"
     | "ReopenContainerLog"
     | "UpdateContainerResources"
+    | "CheckpointContainer"
   >;
 }

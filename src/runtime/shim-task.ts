@@ -43,6 +43,10 @@ export interface TaskCalls {
   };
   readonly Pause: { readonly request: { readonly id: string }; readonly response: object };
   readonly Resume: { readonly request: { readonly id: string }; readonly response: object };
+  readonly Checkpoint: {
+    readonly request: { readonly id: string; readonly path: string };
+    readonly response: object;
+  };
   readonly Update: {
     readonly request: { readonly id: string; readonly resources: AnyMessage };
     readonly response: object;
@@ -92,6 +96,7 @@ export const taskMessages: Readonly<Record<TaskMethod, readonly [request: string
   Pids: ["PidsRequest", "PidsResponse"],
   Pause: ["PauseRequest", empty],
   Resume: ["ResumeRequest", empty],
+  Checkpoint: ["CheckpointTaskRequest", empty],
   Update: ["UpdateTaskRequest", empty],
   Stats: ["StatsRequest", "StatsResponse"],
   Connect: ["ConnectRequest", "ConnectResponse"],

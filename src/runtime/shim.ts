@@ -182,6 +182,11 @@ export class Shim implements Disposable {
     await this.#call("ResizePty", { id, exec_id: execId, width, height });
   }
 
+  /** Writes CRIU's images of a container, which goes on, into a directory. */
+  async checkpoint(id: string, path: string, timeoutMs: number): Promise<void> {
+    await this.#call("Checkpoint", { id, path }, { timeoutMs });
+  }
+
   async pause(id: string): Promise<void> {
     await this.#call("Pause", { id });
   }

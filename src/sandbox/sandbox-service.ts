@@ -9,6 +9,7 @@ import { isImageMount, type Resources } from "../runtime/container-settings.ts";
 import type { ExecSyncResult } from "../runtime/exec-sync.ts";
 import type { RuntimeFeatures } from "../runtime/runtime-features.ts";
 import { attachToContainer } from "./attach-to-container.ts";
+import { checkpointContainer } from "./checkpoint-container.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { ContainerSpec } from "./container-spec.ts";
 import { createContainer } from "./create-container.ts";
@@ -255,6 +256,26 @@ export class SandboxService {
   /** @throws AgentError NotFound, FailedPrecondition unless it is ready */
   readySandbox(idOrPrefix: string): SandboxRecord {
     return requireReady(this.getSandbox(idOrPrefix));
+  }
+
+  /**
+   * Writes a running container's state to a tar; it goes on.
+   * @param timeoutMs 0: two minutes
+   * @throws AgentError NotFound, FailedPrecondition when it does not run or CRIU is missing, or what the runtime said
+   */
+  async checkpointContainer(
+    idOrPrefix: string,
+    location: string,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { id, sandboxId } = this.runningContainer(idOrPrefix, "checkpoint");
+    const checkpoint = async () => {
+      await this.#deps.recoveries.settled(sandboxId);
+      using _lock = await this.#deps.locks.acquire(id);
+      await checkpointContainer(this.#deps, this.runningContainer(id, "checkpoint"), location, timeoutMs);
+    };
+    await whileAlive(checkpoint(), signal);
   }
 
   /** @throws AgentError FailedPrecondition unless the container runs */

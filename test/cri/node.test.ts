@@ -36,7 +36,7 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc"))("crictl about th
   });
 
   test("what is not built yet answers Unimplemented", async () => {
-    await expect(world().client.call("CheckpointContainer", { container_id: "x" })).rejects.toMatchObject({ code: 12 });
+    await expect(world().client.call("CheckpointPod", { pod_sandbox_id: "x" })).rejects.toMatchObject({ code: 12 });
   });
 
   test("a second agent of the same directories is refused and the first goes on", async () => {
