@@ -19,9 +19,14 @@ const copyBytes = 1024 * 1024;
 
 /** Gives one open file or directory the owner, mode, attributes and times of another. */
 export function copyAttributes(fromFd: number, toFd: number): void {
-  const stat = statFd(fromFd);
-  applyAttributes(toFd, { ...attributesOf(stat), xattrs: readXattrs(fromFd) });
-  setTimes(toFd, stat.mtimeSeconds, stat.mtimeNanoseconds);
+  const attributes = readAttributes(fromFd);
+  applyAttributes(toFd, attributes);
+  setTimes(toFd, attributes.mtimeSeconds, attributes.mtimeNanoseconds);
+}
+
+/** What of an open file or directory a layer may have copied from another layer. */
+export function readAttributes(fd: number): NodeAttributes {
+  return { ...attributesOf(statFd(fd)), xattrs: readXattrs(fd) };
 }
 
 /** Fills an empty regular file with another's content and gives it all of the other's attributes, a piece a step. */
@@ -69,7 +74,8 @@ export function keepingTimes<Result>(dirFd: number, change: () => Result): Resul
   }
 }
 
-function attributesOf(stat: NodeStat): NodeAttributes {
+/** Those that statx(2) tells. */
+export function attributesOf(stat: NodeStat): NodeAttributes {
   const { mode, uid, gid, mtimeSeconds, mtimeNanoseconds } = stat;
   return { mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs: [] };
 }

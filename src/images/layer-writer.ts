@@ -183,7 +183,16 @@ export class LayerWriter implements TarConsumer, Disposable {
     // Where this layer implies a directory, a lower one may have a link to link to: the commit will see.
     const isImplied = from !== undefined && this.notes.implied.has(joinPath(from.path, target.name));
     if (from === undefined || found === undefined || isImplied) {
-      this.#linkToLower(place, target);
+      this.#linkToLower(place, pathOf(target));
+      return;
+    }
+    const source = joinPath(from.path, target.name);
+    const lowerTarget = this.notes.lowerLinks.get(source);
+    if (lowerTarget !== undefined) {
+      // A name of its own: sharing the placeholder would leave an empty file when the first name is replaced.
+      if (source !== joinPath(this.#parents.make(place.directory).path, place.name)) {
+        this.#linkToLower(place, lowerTarget);
+      }
       return;
     }
     if (found.kind === "directory")
@@ -204,16 +213,16 @@ export class LayerWriter implements TarConsumer, Disposable {
   }
 
   /** Puts an empty file where a link to a lower layer's file belongs: the commit gives it content. */
-  #linkToLower(place: Place, target: Place): void {
+  #linkToLower(place: Place, target: BytePath): void {
     if (!this.#hasParent) {
       throw invalidLayer(
-        `hard link ${quotePath(pathOf(place))} has the target ${quotePath(pathOf(target))}, which does not exist`,
+        `hard link ${quotePath(pathOf(place))} has the target ${quotePath(target)}, which does not exist`,
       );
     }
     closeFd(this.#createNew(place, (parent, name) => createFileAt(parent.fd, name)));
     const path = joinPath(this.#parents.make(place.directory).path, place.name);
-    this.notes.lowerLinks.set(path, pathOf(target));
-    this.#lowerTargets.add(pathOf(target));
+    this.notes.lowerLinks.set(path, target);
+    this.#lowerTargets.add(target);
   }
 
   /** A link made before this entry keeps the lower file that the entry takes the name of. */

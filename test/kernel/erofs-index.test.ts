@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { IndexDirectory, IndexNode } from "../../src/images/erofs/index-node.ts";
 import { impliedAttributes } from "../../src/images/erofs/layer-directory.ts";
+import { ancestorsOf } from "../../src/system/byte-path.ts";
 import { getXattr } from "../../src/system/extended-attributes.ts";
 import { closeFd, openDirectoryIn, openRoot } from "../../src/system/root-directory.ts";
 import { IndexFixture, type Verdict } from "../images/index-fixture.ts";
@@ -191,9 +192,13 @@ function comparable({ error, hidesLower, fixUps }: Verdict): unknown {
   };
 }
 
-/** The tree with overlayfs's marks, which a listing leaves out; whiteouts count by their number alone. */
+/**
+ * The tree with overlayfs's marks, which a listing leaves out; whiteouts count by their number alone. A mark below
+ * another hides nothing more, so only the outermost count.
+ */
 function shown(directory: string): [string, unknown][] {
   const root = openRoot(directory);
+  const marked = new Set<string>();
   try {
     return [...listTree(directory)].map(([path, node]) => {
       if (node.kind === "char" && node.device === "0:0") return [path, "whiteout"];
@@ -203,7 +208,10 @@ function shown(directory: string): [string, unknown][] {
       const fd = openDirectoryIn(root, path === "" ? "." : path);
       if (fd === undefined) return [path, node];
       try {
-        return [path, { ...node, opaque: getXattr(fd, "trusted.overlay.opaque")?.toString() }];
+        if (ancestorsOf(path).some((above) => marked.has(above))) return [path, node];
+        const opaque = getXattr(fd, "trusted.overlay.opaque")?.toString();
+        if (opaque !== undefined) marked.add(path);
+        return [path, { ...node, opaque }];
       } finally {
         closeFd(fd);
       }

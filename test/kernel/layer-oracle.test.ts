@@ -1,29 +1,11 @@
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { generatedLayers } from "../images/generated-layers.ts";
 import { LayerFixture } from "../images/layer-fixture.ts";
-import { type Change, LayerModel } from "../images/layer-model.ts";
+import { LayerModel } from "../images/layer-model.ts";
 import { type ListedNode, listTree } from "../images/tree-listing.ts";
 import { cannotRun } from "../support/requirements.ts";
-
-const name = fc.constantFrom("a", "b", "c");
-const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join("/"));
-const linkTarget = fc.oneof(
-  path,
-  path.map((to) => `../${to}`),
-);
-const change: fc.Arbitrary<Change> = fc.record({
-  kind: fc.constantFrom(
-    ...(["directory", "directory", "directory", "file", "file", "file", "file", "symlink", "symlink"] as const),
-    ...(["hardlink", "hardlink", "fifo", "character", "whiteout", "whiteout", "opaque"] as const),
-  ),
-  path,
-  target: linkTarget,
-  mode: fc.constantFrom(0o644, 0o600, 0o755, 0o4755, 0o1777, 0o2750, 0o711),
-  owner: fc.integer({ min: 0, max: 9 }),
-  position: fc.nat({ max: 20 }),
-});
-const layers = fc.array(fc.array(change, { minLength: 1, maxLength: 10 }), { minLength: 1, maxLength: 4 });
 
 describe.skipIf(cannotRun("tar"))("layers unpacked in parallel", () => {
   let fixture: LayerFixture;
@@ -37,7 +19,7 @@ describe.skipIf(cannotRun("tar"))("layers unpacked in parallel", () => {
 
   test("make the tree that GNU tar makes of them one after the other", async () => {
     await fc.assert(
-      fc.asyncProperty(layers, async (image) => {
+      fc.asyncProperty(generatedLayers, async (image) => {
         models++;
         const model = new LayerModel(join(fixture.directory, `model-${models}`));
         const archives: Buffer[] = [];

@@ -50,6 +50,11 @@ const cases: readonly LayerCase[] = [
     },
   },
   {
+    name: "a link to a link to a lower file outlives the first link",
+    layers: [[file("x", "four")], [link("a", "x"), link("b", "a"), file("a", "other")]],
+    tree: { a: "file 644 0:0 5", b: "file 644 0:0 4", x: "file 644 0:0 4 = b" },
+  },
+  {
     name: "a whiteout hides a file, and one of nothing leaves nothing",
     layers: [
       [dir("d"), file("d/a"), file("d/b")],

@@ -4,7 +4,7 @@ import { invalidLayer } from "../layer-error.ts";
 import type { LayerFixUps, LowerLink } from "../layer-job.ts";
 import type { NodeAttributes } from "../plan-unpack.ts";
 import type { IndexDirectory, IndexNode, IndexSpecial } from "./index-node.ts";
-import { impliedAttributes, type LayerDirectory, type LayerNode } from "./layer-directory.ts";
+import { impliedAttributes, type LayerDirectory, type LayerNode, type LowerLinkNode } from "./layer-directory.ts";
 
 /** A layer's tree as an index can hold it, and what only its parents can settle. */
 export interface FinishedTree {
@@ -32,30 +32,45 @@ interface Step {
  * Ends a layer's tree after its last entry: whiteouts and opaque directories in overlayfs's own form, placeholders of
  * links to lower files as empty files, implied directories with the attributes that all of them have.
  * @param hasParent whether layers lie below; without, there is nothing to hide and nothing to learn from them
+ * @param isHiding whether a whiteout at the path has something to hide: overlayfs lists one of nothing in directories
+ *   that it does not merge
  */
-export function finishLayerTree(root: LayerDirectory, hasParent: boolean): FinishedTree {
+export function finishLayerTree(
+  root: LayerDirectory,
+  hasParent: boolean,
+  isHiding: (path: BytePath) => boolean = () => true,
+): FinishedTree {
   // Overlayfs does not look for the opaque mark on a layer's root: such a layer is a new bottom instead.
   const hidesLower = hasParent && root.isOpaque;
-  return new Finishing(hasParent && !hidesLower).run(root, hidesLower);
+  return new Finishing(hasParent && !hidesLower, isHiding).run(root, hidesLower);
 }
 
 class Finishing {
   readonly #seesLower: boolean;
+  readonly #isHiding: (path: BytePath) => boolean;
   readonly #implied: BytePath[] = [];
   readonly #whiteouts: BytePath[] = [];
-  readonly #lowerLinks: LowerLink[] = [];
+  readonly #lowerLinks: { readonly path: BytePath; readonly node: LowerLinkNode }[] = [];
   /** A stack of its own: through links an archive can nest directories deeper than calls may. */
   readonly #steps: Step[] = [];
-  readonly #placeholders = new Map<LayerNode, IndexNode>();
 
-  constructor(seesLower: boolean) {
+  constructor(seesLower: boolean, isHiding: (path: BytePath) => boolean) {
     this.#seesLower = seesLower;
+    this.#isHiding = isHiding;
   }
 
   run(from: LayerDirectory, hidesLower: boolean): FinishedTree {
     const root = this.#directory(from, "", !this.#seesLower, false);
     for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) this.#fill(step);
-    const fixUps = { impliedDirectories: this.#implied, whiteouts: this.#whiteouts, lowerLinks: this.#lowerLinks };
+    const lowerLinks = this.#lowerLinks
+      .sort((a, b) => a.node.order - b.node.order)
+      .map(({ path, node }): LowerLink => ({ path, target: node.target, overtaken: node.isOvertaken }));
+    const [missing] = lowerLinks;
+    if (missing !== undefined && !this.#seesLower) {
+      const { path, target } = missing;
+      throw invalidLayer(`hard link ${quotePath(path)} has the target ${quotePath(target)}, which does not exist`);
+    }
+    const fixUps = { impliedDirectories: this.#implied, whiteouts: this.#whiteouts, lowerLinks };
     return { root, hidesLower, fixUps };
   }
 
@@ -80,7 +95,7 @@ class Finishing {
     }
     if (isCovered) return;
     for (const name of from.hidden) {
-      if (from.children.has(name)) continue;
+      if (from.children.has(name) || !this.#isHiding(joinPath(path, name))) continue;
       into.set(name, { ...whiteout });
       this.#whiteouts.push(joinPath(path, name));
     }
@@ -88,15 +103,9 @@ class Finishing {
 
   #leaf(node: Exclude<LayerNode, LayerDirectory>, path: BytePath): IndexNode {
     if (node.kind !== "lower-link") return node;
-    if (!this.#seesLower) {
-      throw invalidLayer(`hard link ${quotePath(path)} has the target ${quotePath(node.target)}, which does not exist`);
-    }
-    const known = this.#placeholders.get(node);
-    if (known !== undefined) return known;
-    this.#lowerLinks.push({ path, target: node.target, overtaken: node.isOvertaken });
-    const made: IndexNode = { kind: "file", attributes: impliedAttributes, sizeBytes: 0, contentOffsetBytes: 0 };
-    this.#placeholders.set(node, made);
-    return made;
+    if (node.found !== undefined) return node.found;
+    this.#lowerLinks.push({ path, node });
+    return { kind: "file", attributes: impliedAttributes, sizeBytes: 0, contentOffsetBytes: 0 };
   }
 }
 

@@ -8,10 +8,17 @@ export interface LowerLinkNode {
   readonly target: BytePath;
   /** Whether the layer put something of its own at the target after the link. */
   isOvertaken: boolean;
+  /** Where in the archive's order it was made. */
+  readonly order: number;
+  /** Where it stands; a merge of directories moves it. */
+  directory: LayerDirectory;
+  readonly name: BytePath;
+  /** What it turned out to be, once the layers below are known. */
+  found?: IndexFile | IndexSymlink | IndexSpecial;
 }
 
 export type LayerNode = LayerDirectory | LowerLinkNode | Exclude<IndexNode, { readonly kind: "directory" }>;
-export type LayerLeaf = IndexFile | IndexSymlink | IndexSpecial | LowerLinkNode;
+export type LayerLeaf = IndexFile | IndexSymlink | IndexSpecial;
 
 /** What a directory that no archive describes looks like, whenever and wherever it is made. */
 export const impliedAttributes: NodeAttributes = {
@@ -27,7 +34,7 @@ export const impliedAttributes: NodeAttributes = {
 export class LayerDirectory {
   readonly kind = "directory";
   /** undefined at the layer's root. */
-  readonly parent: LayerDirectory | undefined;
+  parent: LayerDirectory | undefined;
   readonly name: BytePath;
   readonly children = new Map<BytePath, LayerNode>();
   /** From an entry of its own; undefined while only others' paths imply it. */

@@ -139,7 +139,12 @@ export class LayerTree implements TarConsumer {
     const found = findDirectory(this.root, target.directory)?.children.get(target.name);
     // Where this layer implies a directory, a lower one may have a link to link to: the commit will see.
     if (found === undefined || (found.kind === "directory" && found.attributes === undefined)) {
-      this.#linkToLower(place, target);
+      this.#linkToLower(place, pathOf(target));
+      return;
+    }
+    if (found.kind === "lower-link") {
+      // A name of its own, as LayerWriter gives it one.
+      if (parent.children.get(place.name) !== found) this.#linkToLower(place, found.target, found.isOvertaken);
       return;
     }
     if (found.kind === "directory") {
@@ -155,17 +160,20 @@ export class LayerTree implements TarConsumer {
     into.children.set(place.name, found);
   }
 
-  #linkToLower(place: Place, target: Place): void {
+  #linkToLower(place: Place, target: BytePath, isOvertaken = false): void {
     if (!this.#hasParent) {
       throw invalidLayer(
-        `hard link ${quotePath(pathOf(place))} has the target ${quotePath(pathOf(target))}, which does not exist`,
+        `hard link ${quotePath(pathOf(place))} has the target ${quotePath(target)}, which does not exist`,
       );
     }
-    const path = pathOf(target);
-    const link: LowerLinkNode = { kind: "lower-link", target: path, isOvertaken: false };
-    this.#create(place, link);
-    const links = this.#lowerLinks.get(path);
-    if (links === undefined) this.#lowerLinks.set(path, [link]);
+    this.#count();
+    const directory = this.#vacate(place);
+    this.#overtake(directory, place);
+    const { name } = place;
+    const link: LowerLinkNode = { kind: "lower-link", target, isOvertaken, order: this.nodeCount, directory, name };
+    directory.children.set(name, link);
+    const links = this.#lowerLinks.get(target);
+    if (links === undefined) this.#lowerLinks.set(target, [link]);
     else links.push(link);
   }
 

@@ -1,0 +1,45 @@
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { generatedLayers } from "../images/generated-layers.ts";
+import { IndexFixture } from "../images/index-fixture.ts";
+import { LayerModel } from "../images/layer-model.ts";
+import { type ListedNode, listTree } from "../images/tree-listing.ts";
+import { cannotRun } from "../support/requirements.ts";
+
+describe.skipIf(cannotRun("tar"))("indexes stacked by overlayfs", () => {
+  let fixture: IndexFixture;
+  let models = 0;
+  beforeAll(() => {
+    fixture = new IndexFixture();
+  });
+  afterAll(() => fixture[Symbol.asyncDispose]());
+
+  test("make the tree that GNU tar makes of the layers one after the other", async () => {
+    await fc.assert(
+      fc.asyncProperty(generatedLayers, async (image) => {
+        models++;
+        const model = new LayerModel(join(fixture.directory, `model-${models}`));
+        const archives: Buffer[] = [];
+        for (const changes of image) archives.push(await model.apply(changes));
+        const got = listTree(await fixture.mountImage(archives));
+        const want = listTree(model.directory);
+        await fixture.unmountAll();
+        expect(Object.fromEntries(strip(got))).toEqual(Object.fromEntries(strip(want)));
+        // A link between layers becomes a copy where the lower name is hidden, so ours may be fewer; never others.
+        for (const [at, { linkedTo }] of got) {
+          if (linkedTo !== undefined) expect(groupOf(want, at)).toBe(groupOf(want, linkedTo));
+        }
+      }),
+      { numRuns: Number(process.env["ORACLE_RUNS"] ?? 200) },
+    );
+  }, 600_000);
+});
+
+function strip(tree: ReadonlyMap<string, ListedNode>): [string, Omit<ListedNode, "linkedTo">][] {
+  return [...tree].map(([at, { linkedTo: _, ...node }]) => [at, node]);
+}
+
+function groupOf(tree: ReadonlyMap<string, ListedNode>, at: string): string {
+  return tree.get(at)?.linkedTo ?? at;
+}
