@@ -1,4 +1,4 @@
-import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { Server, type ServiceDefinition, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { MethodDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
@@ -10,6 +10,7 @@ import type { RuntimeServiceHandlers } from "../generated/runtime/v1/RuntimeServ
 import { type ContainerRpcDeps, containerRpcs } from "./container-rpcs.ts";
 import { type EventRpcDeps, eventRpcs } from "./event-rpcs.ts";
 import { type ExecRpcDeps, execRpcs } from "./exec-rpcs.ts";
+import { GrpcListener } from "./grpc-listener.ts";
 import { type ImageRpcDeps, imageRpcs } from "./image-rpcs.ts";
 import { type InfoRpcDeps, infoRpcs } from "./info-rpcs.ts";
 import { type MetricsRpcDeps, metricsRpcs } from "./metrics-rpcs.ts";
@@ -60,6 +61,7 @@ export function createServer(deps: RpcDeps): RpcServer {
   const services: ServiceDefinition[] = [];
   const health = new HealthImplementation({ "": "NOT_SERVING" });
   const withdrawals: Array<() => Promise<void>> = [];
+  const listeners: GrpcListener[] = [];
 
   const addService = (definition: ServiceDefinition, implementation: UntypedServiceImplementation) => {
     server.addService(definition, implementation);
@@ -98,31 +100,22 @@ export function createServer(deps: RpcDeps): RpcServer {
       health.addToServer(server);
       reflectionOf(services).addToServer(server);
       await claimSocket(plan);
-      await bind(server, plan.bindPath);
+      listeners.push(await GrpcListener.bind(server, plan.bindPath));
       setHealth("SERVING");
       withdrawals.push(await publishSocket(plan, socketMode));
     },
     close: async (graceMs) => {
       setHealth("NOT_SERVING");
       await Promise.all(withdrawals.splice(0).map((withdraw) => withdraw()));
-      await shutDown(server, graceMs);
+      await shutDown(server, listeners.splice(0), graceMs);
     },
   };
 }
 
-function bind(server: Server, path: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  // Only root and the socket's group get this far: the socket's mode is its credential.
-  server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) => {
-    if (error === null) resolve();
-    else reject(error);
-  });
-  return promise;
-}
-
-async function shutDown(server: Server, graceMs: number): Promise<void> {
-  const { promise: drained, resolve } = Promise.withResolvers<void>();
-  server.tryShutdown(() => resolve());
+/** grpc-js knows when sessions are to end, the listeners when their connections have ended. */
+async function shutDown(server: Server, listeners: readonly GrpcListener[], graceMs: number): Promise<void> {
+  const drained = Promise.all(listeners.map((listener) => listener.close()));
+  server.tryShutdown(() => undefined);
   const timer = setTimeout(() => server.forceShutdown(), graceMs);
   await drained;
   clearTimeout(timer);
