@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the pinned Go test tools of tools/go.mod into tools/bin. Does nothing while the pins and the Go version stand.
+# Builds the pinned Go test tools of tools/go.mod and tools/*/go.mod into tools/bin. Does nothing while the pins and the Go version stand.
 set -eu
 cd "$(dirname "$0")/../tools"
 command -v go >/dev/null || PATH="$PATH:/usr/local/go/bin"
@@ -15,8 +15,8 @@ if [ "$(printf '%s\n' "$wanted_go" "$have_go" | sort -V | head -n 1)" != "$wante
   PATH="$directory/bin:$PATH"
 fi
 
-programs="crictl critest containerd containerd-shim-runc-v2 ctr"
-wanted="$(go version) $(cat go.mod go.sum ../scripts/tools.sh | sha256sum)"
+programs="crictl crictl-1.26 critest containerd containerd-shim-runc-v2 ctr"
+wanted="$(go version) $(cat go.mod go.sum */go.mod */go.sum ../scripts/tools.sh | sha256sum)"
 complete=yes
 for program in $programs; do [ -x "bin/$program" ] || complete=no; done
 if [ $complete = yes ] && [ "$(cat bin/.stamp 2>/dev/null || true)" = "$wanted" ]; then exit 0; fi
@@ -33,4 +33,11 @@ mkdir -p bin
 go build -ldflags "$flags" -o bin/ $cri_tools/cmd/crictl $containerd/cmd/containerd $containerd/cmd/containerd-shim-runc-v2 $containerd/cmd/ctr
 # critest is a test suite: its package holds test files only.
 go test -c -ldflags "$flags" -o bin/critest $cri_tools/cmd/critest
+# A client that is years old: one module can't hold two versions of another.
+old_cri_tools=github.com/kubernetes-sigs/cri-tools
+(
+  cd crictl-1.26
+  old_flags="-s -w -X $old_cri_tools/pkg/version.Version=$(go list -m -f '{{.Version}}' $old_cri_tools)"
+  go build -ldflags "$old_flags" -o ../bin/crictl-1.26 $old_cri_tools/cmd/crictl
+)
 echo "$wanted" >bin/.stamp

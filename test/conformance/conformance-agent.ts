@@ -1,7 +1,7 @@
-import { Agent } from "../support/agent.ts";
-import { reserveInstance } from "../support/test-instance.ts";
 import { join } from "node:path";
+import { Agent } from "../support/agent.ts";
 import { Registry } from "../support/registry.ts";
+import { reserveInstance } from "../support/test-instance.ts";
 import { conformanceRegistries, pushConformanceImages } from "./conformance-images.ts";
 
 /** An agent that critest can run against: profile "node", and a registry with critest's images behind its names. */

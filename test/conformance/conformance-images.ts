@@ -110,7 +110,19 @@ const group = [
  */
 async function baseLayer(): Promise<Layer> {
   const applets = (await output(["busybox", "--list"])).split("\n").filter((name) => name !== "" && name !== "busybox");
-  const directories = ["dev", "etc", "home", "home/default-user", "proc", "root", "run", "sys", "usr", "usr/bin", "var"];
+  const directories = [
+    "dev",
+    "etc",
+    "home",
+    "home/default-user",
+    "proc",
+    "root",
+    "run",
+    "sys",
+    "usr",
+    "usr/bin",
+    "var",
+  ];
   const entries: TarEntry[] = [
     ...[...directories, "lib", "lib64"].map((name) => directory(name)),
     directory("tmp", 0o1777),
@@ -133,7 +145,9 @@ async function hostPrograms(
 ): Promise<readonly TarEntry[]> {
   const libraries = (await Promise.all(paths.map(sharedLibraries))).flat();
   return [
-    ...[...new Set(libraries)].map((path): TarEntry => ({ name: path.slice(1), mode: 0o755, body: readFileSync(path) })),
+    ...[...new Set(libraries)].map(
+      (path): TarEntry => ({ name: path.slice(1), mode: 0o755, body: readFileSync(path) }),
+    ),
     ...paths.map(
       (path): TarEntry => ({
         name: program?.as ?? path.slice(1),

@@ -1,11 +1,11 @@
 // Runs critest again and again against one agent and tells which specs did not always do the same: `make conformance`.
 // Environment: HANDLER (runc, crun), RUNS, FOCUS (a regular expression of spec names), FLAGS (of critest, by blanks).
 import { writeFileSync } from "node:fs";
-import { startConformanceAgent } from "./conformance-agent.ts";
-import { runCritest, type SpecResult } from "./critest.ts";
-import { expectNoLeaks, hostSnapshot } from "../support/leak-check.ts";
 import { join } from "node:path";
 import { cacheDirectory } from "../support/debian-package.ts";
+import { expectNoLeaks, hostSnapshot } from "../support/leak-check.ts";
+import { startConformanceAgent } from "./conformance-agent.ts";
+import { runCritest, type SpecResult } from "./critest.ts";
 
 const handler = process.env["HANDLER"] || "runc";
 const runs = Number(process.env["RUNS"] || "1");
@@ -34,7 +34,12 @@ for (let run = 1; run <= runs; run++) {
   const seconds = Math.round((performance.now() - startedMs) / 1000);
   say(`run ${run}: ${count("passed")} passed, ${count("failed")} failed, ${count("skipped")} skipped in ${seconds} s`);
   for (const { name, message } of results.filter(({ outcome }) => outcome === "failed")) {
-    say(`  failed: ${name}\n${message.split("\n").map((line) => `      ${line}`).join("\n")}`);
+    say(
+      `  failed: ${name}\n${message
+        .split("\n")
+        .map((line) => `      ${line}`)
+        .join("\n")}`,
+    );
   }
   try {
     await expectNoLeaks(agent, before, { imagesKept: true });
