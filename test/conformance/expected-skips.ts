@@ -47,3 +47,8 @@ export const expectedSkips: readonly ExpectedSkip[] = [
 export function expectedSkip(handler: Handler, spec: string): ExpectedSkip | undefined {
   return expectedSkips.find((entry) => entry.handlers.includes(handler) && entry.specs.test(spec) && entry.applies());
 }
+
+/** @returns those of the specs that critest has to be told to leave out here */
+export function leftOutSpecs(handler: Handler, specs: readonly string[]): readonly string[] {
+  return specs.filter((spec) => expectedSkip(handler, spec)?.leftOut);
+}

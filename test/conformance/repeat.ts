@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { cacheDirectory } from "../support/debian-package.ts";
 import { expectNoLeaks, hostSnapshot } from "../support/leak-check.ts";
 import { startConformanceAgent } from "./conformance-agent.ts";
-import { runCritest, type SpecResult } from "./critest.ts";
+import { listSpecs, runCritest, type SpecResult } from "./critest.ts";
+import { type Handler, leftOutSpecs } from "./expected-skips.ts";
 
-const handler = process.env["HANDLER"] || "runc";
+const handler = (process.env["HANDLER"] || "runc") as Handler;
+if (!["runc", "crun"].includes(handler)) throw new Error(`HANDLER is "${handler}", and must be runc or crun`);
 const runs = Number(process.env["RUNS"] || "1");
 const focus = process.env["FOCUS"] || undefined;
 const flags = (process.env["FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
@@ -16,6 +18,7 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 const outcomes = new Map<string, SpecResult[]>();
 await using resources = new AsyncDisposableStack();
 const agent = await startConformanceAgent(resources);
+const leaveOut = leftOutSpecs(handler, await listSpecs());
 const logPath = join(cacheDirectory, `conformance-${handler}-${process.pid}.log`);
 let leaks = 0;
 
@@ -26,6 +29,7 @@ for (let run = 1; run <= runs; run++) {
     socket: agent.socket,
     handler,
     flags,
+    leaveOut,
     ...(focus === undefined ? {} : { focus }),
     timeoutMs: 1_800_000,
   });
