@@ -20,7 +20,7 @@ describe("BlockingWorkers", () => {
     const script = `
       import { parentPort } from "node:worker_threads";
       import { existsSync, writeFileSync } from "node:fs";
-      parentPort.on("message", ({ command: { path } }) => {
+      parentPort.on("message", ({ command: { path = "" } }) => {
         if (!path.includes("stuck-")) return;
         writeFileSync(path + ".entered", "");
         while (existsSync(path + ".gate")) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
@@ -61,7 +61,7 @@ describe("BlockingWorkers", () => {
   test("errors name the step, and a thread that ends fails what it had in hand only", async () => {
     const script = `
       import { parentPort } from "node:worker_threads";
-      parentPort.on("message", ({ command }) => { if (command.path.endsWith("doom")) process.exit(3); });
+      parentPort.on("message", ({ command }) => { if (command.path?.endsWith("doom")) process.exit(3); });
       await import(${JSON.stringify(main.href)});`;
     const workers = new BlockingWorkers(1, new URL(`data:text/javascript,${encodeURIComponent(script)}`));
     await expect(workers.run(remove("doom"))).rejects.toThrow("A blocking worker ended with code 3");
