@@ -23,6 +23,7 @@ import { createServer } from "./rpc/server.ts";
 import { StreamingServer } from "./rpc/streaming/streaming-server.ts";
 import { Cgroups } from "./runtime/cgroups.ts";
 import { type HostFacts, readHostFacts } from "./runtime/host-facts.ts";
+import { probeIdMapping } from "./runtime/id-map-probe.ts";
 import { PodDialer } from "./runtime/pod-dialer.ts";
 import { PinnedNamespaces } from "./runtime/pod-namespaces.ts";
 import { noFeatures, type RuntimeFeatures, readRuntimeFeatures } from "./runtime/runtime-features.ts";
@@ -202,7 +203,7 @@ async function openSandboxDeps(
     handlers,
     defaultHandler: config.runtime.defaultHandler,
     cdiDirectories: config.runtime.cdiSpecDirs,
-    features: await readFeatures(config.runtime.handlers, facts, log),
+    features: await readFeatures(config, facts, log),
     clock: new CreationClock(newestCreation(stores)),
     newId,
     locks: new KeyedMutex(),
@@ -234,13 +235,15 @@ async function openSandboxDeps(
 
 /** A handler whose runtime can't be asked gets no features; its pods say what is wrong when they start. */
 async function readFeatures(
-  handlers: Config["runtime"]["handlers"],
+  { root, runtime: { handlers } }: Config,
   { kernelRelease }: HostFacts,
   log: Log,
 ): Promise<ReadonlyMap<string, RuntimeFeatures>> {
+  const mapsIds = probeIdMapping(root);
   const asked = handlers.map(async ({ name, binary }) => {
     try {
-      return [name, await readRuntimeFeatures(binary, kernelRelease)] as const;
+      const features = await readRuntimeFeatures(binary, kernelRelease);
+      return [name, { ...features, userNamespaces: features.userNamespaces && (await mapsIds) }] as const;
     } catch (error) {
       log.warn({ handler: name, error: errorText(error) }, "a runtime's features can't be read");
       return [name, noFeatures] as const;

@@ -67,7 +67,7 @@ function decodeSettings(
     args: decodeArgv("config.args", config.args),
     workingDir: config.working_dir === "" ? "" : checkAbsolutePath("config.working_dir", config.working_dir),
     envs: config.envs.map((env, index) => decodeEnv(`config.envs[${index}]`, env)),
-    mounts: decodeMounts(profile, "config.mounts", config.mounts),
+    mounts: decodeMounts(profile, "config.mounts", config.mounts, namespaces.user),
     devices: decodeDevices(profile, "config.devices", config.devices),
     cdiDevices: decodeCdiDevices(config),
     tty: config.tty,

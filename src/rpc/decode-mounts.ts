@@ -1,11 +1,14 @@
 import type { Mount__Output } from "../generated/runtime/v1/Mount.ts";
 import type { ContainerSpec } from "../sandbox/container-spec.ts";
+import type { SandboxSpec } from "../sandbox/sandbox-spec.ts";
+import { decodeIdRange } from "./decode-user-namespace.ts";
 import { checkAbsolutePath, checkName, checkRelativePath, cleanPath } from "./field-checks.ts";
-import { invalid, missing, notBuilt } from "./field-error.ts";
+import { invalid, missing } from "./field-error.ts";
 import { admitHostPath, type Profile } from "./profile-policy.ts";
 
 type MountRequest = ContainerSpec["settings"]["mounts"][number];
 type ImageMount = Extract<MountRequest, { readonly image: string }>;
+type UserMapping = NonNullable<SandboxSpec["namespaces"]["user"]>;
 type BindMount = Exclude<MountRequest, ImageMount>;
 
 /** Options that only restrict a mount, or tell how access times are kept; others could undo what the host's mount forbids. */
@@ -13,16 +16,18 @@ const mountOptions: ReadonlySet<string> = new Set(["noexec", "nodev", "nosuid", 
 
 /**
  * The host paths and images a container gets, in the order given and as spelled, for they are reported back.
- * @throws AgentError InvalidArgument, Unimplemented
+ * @param user of the pod, if it has a user namespace
+ * @throws AgentError InvalidArgument
  */
 export function decodeMounts(
   profile: Profile,
   field: string,
   mounts: readonly Mount__Output[],
+  user?: UserMapping,
 ): readonly MountRequest[] {
   const places = new Map<string, number>();
   return mounts.map((mount, index) => {
-    const decoded = decodeMount(profile, `${field}[${index}]`, mount);
+    const decoded = decodeMount(profile, `${field}[${index}]`, mount, user);
     const place = cleanPath(decoded.containerPath);
     const other = places.get(place);
     if (other !== undefined) {
@@ -37,17 +42,33 @@ export function decodeMounts(
   });
 }
 
-function decodeMount(profile: Profile, field: string, mount: Mount__Output): MountRequest {
+function decodeMount(
+  profile: Profile,
+  field: string,
+  mount: Mount__Output,
+  user: UserMapping | undefined,
+): MountRequest {
   if (mount.container_path === "") throw missing(`${field}.container_path`);
   checkAbsolutePath(`${field}.container_path`, mount.container_path);
   const place = cleanPath(mount.container_path);
   if (place === "/" || place === "/proc" || place.startsWith("/proc/")) {
     throw invalid(`${field}.container_path`, mount.container_path, "must be neither / nor in /proc");
   }
-  if (mount.uidMappings.length + mount.gidMappings.length > 0) {
-    throw notBuilt(`${field}.uidMappings`, mount.uidMappings.length, "id-mapped mounts are");
-  }
-  return mount.image === null ? decodeBind(profile, field, mount) : decodeImage(field, mount);
+  const idMapped = decodeIdMapped(field, mount, user);
+  if (mount.image !== null) return decodeImage(field, mount);
+  return { ...decodeBind(profile, field, mount), ...(idMapped && { idMapped }) };
+}
+
+/** kubelet tells each volume's mapping, which is the pod's. */
+function decodeIdMapped(field: string, mount: Mount__Output, user: UserMapping | undefined): true | undefined {
+  const { uidMappings, gidMappings } = mount;
+  if (uidMappings.length + gidMappings.length === 0) return undefined;
+  const asked: UserMapping = {
+    uids: decodeIdRange(`${field}.uidMappings`, uidMappings),
+    gids: decodeIdRange(`${field}.gidMappings`, gidMappings),
+  };
+  if (user !== undefined && JSON.stringify(asked) === JSON.stringify(user)) return true;
+  throw invalid(`${field}.uidMappings`, uidMappings.length, "must be, with gidMappings, the pod sandbox's own mapping");
 }
 
 function decodeBind(profile: Profile, field: string, mount: Mount__Output): BindMount {

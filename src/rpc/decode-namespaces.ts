@@ -3,7 +3,7 @@ import type { NamespaceOption__Output } from "../generated/runtime/v1/NamespaceO
 import type { ContainerSpec } from "../sandbox/container-spec.ts";
 import type { SandboxSpec } from "../sandbox/sandbox-spec.ts";
 import { decodeUserNamespace } from "./decode-user-namespace.ts";
-import { invalid, missing, notBuilt } from "./field-error.ts";
+import { invalid, missing } from "./field-error.ts";
 import { admit, type Profile } from "./profile-policy.ts";
 
 type SandboxNamespaces = SandboxSpec["namespaces"];
@@ -11,7 +11,7 @@ type PidNamespace = ContainerSpec["settings"]["security"]["pid"];
 
 /**
  * Namespaces of a pod. An absent message is its zero value: all shared within the pod.
- * @throws AgentError InvalidArgument, Unimplemented
+ * @throws AgentError InvalidArgument
  */
 export function decodeSandboxNamespaces(
   profile: Profile,
@@ -29,7 +29,7 @@ export function decodeSandboxNamespaces(
     if (mode === "node")
       throw invalid(`${field}.${name}`, "NODE", "must be the pod's own when it has a user namespace");
   }
-  throw notBuilt(`${field}.userns_options.mode`, "POD", "user namespaces are");
+  return { network, ipc, pid, user };
 }
 
 function decodeSandboxPid(profile: Profile, field: string, mode: NamespaceMode__Output): SandboxNamespaces["pid"] {
@@ -72,7 +72,7 @@ export function decodeContainerPid(
     const mode = decodePodWide(profile, `${field}.${name}`, options[name]);
     if (mode === "node") refuseHosts(`${field}.${name}`, sandbox[name]);
   }
-  checkUserNamespace(`${field}.userns_options`, options);
+  checkUserNamespace(`${field}.userns_options`, options, sandbox.user);
   switch (options.pid) {
     case "POD":
       // The pod's may be the host's.
@@ -97,8 +97,9 @@ function refuseHosts(field: string, mode: "pod" | "container" | "node"): void {
 }
 
 /** kubelet tells each container what it told the pod; crictl's users leave it out. */
-function checkUserNamespace(field: string, options: NamespaceOption__Output): void {
+function checkUserNamespace(field: string, options: NamespaceOption__Output, pods: SandboxNamespaces["user"]): void {
   if (options.userns_options === null) return;
-  if (decodeUserNamespace(field, options.userns_options) === undefined) return;
-  throw invalid(field, options.userns_options.mode, "must be the same as the pod sandbox's, NODE");
+  const own = decodeUserNamespace(field, options.userns_options);
+  if (JSON.stringify(own) === JSON.stringify(pods)) return;
+  throw invalid(field, options.userns_options.mode, "must be the same as the pod sandbox's");
 }

@@ -1,19 +1,9 @@
 import type { IDMapping__Output } from "../generated/runtime/v1/IDMapping.ts";
 import type { UserNamespace__Output } from "../generated/runtime/v1/UserNamespace.ts";
+import type { SandboxSpec } from "../sandbox/sandbox-spec.ts";
 import { invalid } from "./field-error.ts";
 
-/** Whose ids a pod's users and groups are: one range of each, in which root is. */
-interface UserMapping {
-  readonly uids: IdRange;
-  readonly gids: IdRange;
-}
-
-/** A range of ids inside a user namespace, and the host's ids they are. */
-interface IdRange {
-  readonly containerId: number;
-  readonly hostId: number;
-  readonly length: number;
-}
+type UserMapping = NonNullable<SandboxSpec["namespaces"]["user"]>;
 
 /** Ids are 32 bits; the last one means "no id". */
 const idLimit = 2 ** 32 - 1;
@@ -31,13 +21,14 @@ export function decodeUserNamespace(field: string, options: UserNamespace__Outpu
       if (options.uids.length + options.gids.length === 0) return undefined;
       throw invalid(`${field}.uids`, options.uids.length, "must be empty, as gids, when the mode is NODE");
     case "POD":
-      return { uids: decodeRange(`${field}.uids`, options.uids), gids: decodeRange(`${field}.gids`, options.gids) };
+      return { uids: decodeIdRange(`${field}.uids`, options.uids), gids: decodeIdRange(`${field}.gids`, options.gids) };
     default:
       throw invalid(`${field}.mode`, options.mode, "must be POD or NODE");
   }
 }
 
-function decodeRange(field: string, mappings: readonly IDMapping__Output[]): IdRange {
+/** The one range that can be mapped. @throws AgentError InvalidArgument */
+export function decodeIdRange(field: string, mappings: readonly IDMapping__Output[]): UserMapping["uids"] {
   const [mapping, ...more] = mappings;
   if (mapping === undefined || more.length > 0) {
     throw invalid(field, mappings.length, "must be exactly one mapping");

@@ -2,6 +2,7 @@ import type { NamespaceMode } from "../generated/runtime/v1/NamespaceMode.ts";
 import type { PodSandbox } from "../generated/runtime/v1/PodSandbox.ts";
 import type { PodSandboxNetworkStatus } from "../generated/runtime/v1/PodSandboxNetworkStatus.ts";
 import type { PodSandboxStatus } from "../generated/runtime/v1/PodSandboxStatus.ts";
+import type { UserNamespace } from "../generated/runtime/v1/UserNamespace.ts";
 import { shownSandboxState } from "../sandbox/record-filter.ts";
 import type { SandboxRecord } from "../sandbox/sandbox-record.ts";
 import { encodeTimestamp } from "./timestamps.ts";
@@ -26,9 +27,21 @@ export function encodeSandbox(record: SandboxRecord) {
 
 /** A sandbox's status. */
 export function encodeSandboxStatus(record: SandboxRecord): PodSandboxStatus {
-  const { network, ipc, pid } = record.spec.namespaces;
-  const options = { network: modes[network], ipc: modes[ipc], pid: modes[pid] };
+  const { network, ipc, pid, user } = record.spec.namespaces;
+  const options = {
+    network: modes[network],
+    ipc: modes[ipc],
+    pid: modes[pid],
+    ...(user !== undefined && { userns_options: encodeUserNamespace(user) }),
+  };
   return { ...encodeSandbox(record), network: encodeNetwork(record), linux: { namespaces: { options } } };
+}
+
+function encodeUserNamespace({ uids, gids }: NonNullable<SandboxRecord["spec"]["namespaces"]["user"]>): UserNamespace {
+  const one = (range: typeof uids) => [
+    { host_id: range.hostId, container_id: range.containerId, length: range.length },
+  ];
+  return { mode: "POD", uids: one(uids), gids: one(gids) };
 }
 
 /** The IPv4 address first. No network, no addresses. */

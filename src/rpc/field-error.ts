@@ -15,11 +15,6 @@ export function missing(field: string): AgentError {
   return new AgentError("InvalidArgument", `Missing ${field}: it is required`);
 }
 
-/** The refusal of a field that we would have to ignore, where ignoring it would change what the caller gets. */
-export function notBuilt(field: string, value: unknown, feature: string): AgentError {
-  return new AgentError("Unimplemented", `Unsupported ${field} ${quote(value)}: ${feature} not implemented yet`);
-}
-
 const maxQuoted = 200;
 
 function quote(value: unknown): string {

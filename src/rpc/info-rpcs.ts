@@ -51,7 +51,10 @@ function encodeHandlers({ names, defaultName, features }: ReturnType<SandboxServ
     const can = features.get(name === "" ? defaultName : name);
     return {
       name,
-      features: { recursive_read_only_mounts: can?.recursiveReadOnly === true, user_namespaces: false },
+      features: {
+        recursive_read_only_mounts: can?.recursiveReadOnly === true,
+        user_namespaces: can?.userNamespaces === true,
+      },
     };
   });
 }

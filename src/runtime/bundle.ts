@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative, sep } from "node:path";
 import { AgentError } from "../common/errors.ts";
 import { removeTree, writeFileDurably } from "../system/files.ts";
 import { unmount } from "../system/mount.ts";
@@ -19,6 +19,22 @@ export function makeBundle(bundle: string): string {
     throw new AgentError("SystemFailure", `Can't make the bundle "${bundle}"`, { cause });
   }
   return rootfs;
+}
+
+/**
+ * Lets processes of other ids through to what lies below a directory whose names they know, without showing them any.
+ * Root of a pod's own user namespace is such another id, and the runtime enters it before it reaches the bundle's
+ * root file system; what is secret there has its own permissions.
+ * @param top the agent's state directory
+ */
+export function letThrough(top: string, directory: string): void {
+  const names = relative(top, directory).split(sep);
+  const directories = names.map((_, index) => join(top, ...names.slice(0, index + 1)));
+  try {
+    for (const path of [top, ...directories]) chmodSync(path, 0o711);
+  } catch (cause) {
+    throw new AgentError("SystemFailure", `Can't let a pod's users through to "${directory}"`, { cause });
+  }
 }
 
 /** Writes a bundle's config.json; nothing may start from the bundle before. @throws AgentError SystemFailure */

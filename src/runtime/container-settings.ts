@@ -27,6 +27,8 @@ export interface BindMount extends MountExtras {
   readonly containerPath: string;
   readonly readonly: boolean;
   readonly propagation: "private" | "host-to-container" | "bidirectional";
+  /** Its files have the owners that the pod's user namespace maps theirs to. */
+  readonly idMapped?: true;
   /** For labelled hosts; kept to be reported back. */
   readonly selinuxRelabel?: true;
 }

@@ -81,8 +81,17 @@ export interface OciLinux {
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
   readonly seccomp?: OciSeccomp;
+  readonly uidMappings?: readonly OciIdMapping[];
+  readonly gidMappings?: readonly OciIdMapping[];
   /** SELinux label of the files the runtime mounts. */
   readonly mountLabel?: string;
+}
+
+/** A range of ids of a user namespace. */
+export interface OciIdMapping {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
 }
 
 /** config-linux.md, "Seccomp". */
@@ -110,7 +119,7 @@ export interface OciSyscallRule {
 }
 
 export interface OciNamespace {
-  readonly type: "mount" | "pid" | "network" | "ipc" | "uts" | "cgroup";
+  readonly type: "mount" | "pid" | "network" | "ipc" | "uts" | "cgroup" | "user";
   /** Absent: a new one. */
   readonly path?: string;
 }

@@ -1,6 +1,7 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError } from "../common/errors.ts";
+import { mount, mountFlag } from "../system/mount.ts";
 
 /** Where distributions put it: Debian's package, then podman's own copy. */
 const catatonitPlaces = ["/usr/bin/catatonit", "/usr/libexec/podman/catatonit", "/usr/local/bin/catatonit"];
@@ -37,6 +38,18 @@ export function preparePidHolder(root: string): string {
     throw new AgentError("SystemFailure", `Can't make "${directory}"`, { cause });
   }
   return directory;
+}
+
+/** Shows a directory at another place, for reading only. @throws AgentError SystemFailure */
+export function bindReadonly(directory: string, target: string): void {
+  try {
+    mkdirSync(target, { recursive: true });
+    chmodSync(target, 0o755);
+    mount(directory, target, "", mountFlag.bind);
+    mount("", target, "", mountFlag.bind | mountFlag.remount | mountFlag.readonly);
+  } catch (cause) {
+    throw new AgentError("SystemFailure", `Can't show "${directory}" at "${target}"`, { cause });
+  }
 }
 
 function isCopyOf(target: string, source: string): boolean {

@@ -1,4 +1,5 @@
 import type { HostFacts } from "./host-facts.ts";
+import { ociMappings } from "./id-mapping.ts";
 import { type OciSeccomp, type OciSpec, ociVersion } from "./oci-spec.ts";
 import { cgroupPath } from "./plan-spec.ts";
 import type { SelinuxLabels } from "./selinux-label.ts";
@@ -13,7 +14,7 @@ const nobody = 65_534;
 
 export interface PidHolderInput {
   readonly sandbox: PodIdentity &
-    Pick<SpecSandbox, "netnsPath" | "ipcPath" | "utsPath"> & {
+    Pick<SpecSandbox, "netnsPath" | "ipcPath" | "utsPath" | "user"> & {
       /** Absolute cgroup path. */
       readonly cgroupParent: string;
     };
@@ -40,6 +41,7 @@ export function planPidHolder({ sandbox, rootfsPath, facts, confinement = {} }: 
     { type: "network", path: sandbox.netnsPath },
     { type: "ipc", path: sandbox.ipcPath },
     { type: "uts", path: sandbox.utsPath },
+    { type: "user", path: sandbox.user?.path },
   ] as const;
   return {
     ociVersion,
@@ -71,6 +73,7 @@ export function planPidHolder({ sandbox, rootfsPath, facts, confinement = {} }: 
         { type: "pid" },
         ...joined.flatMap(({ type, path }) => (path === undefined ? [] : [{ type, path }])),
       ],
+      ...(sandbox.user !== undefined && ociMappings(sandbox.user.mapping)),
       maskedPaths: defaultMaskedPaths,
       readonlyPaths: defaultReadonlyPaths,
       ...(seccomp !== undefined && { seccomp }),

@@ -1,4 +1,5 @@
 import { AgentError } from "../common/errors.ts";
+import { ociMappings } from "./id-mapping.ts";
 import { type OciSpec, ociVersion } from "./oci-spec.ts";
 import { planApparmor, planSeccomp, planSelinux } from "./spec-confinement.ts";
 import { planDevices } from "./spec-devices.ts";
@@ -46,6 +47,7 @@ export function planSpec(input: SpecInput): OciSpec {
       resources: { devices: rules, ...planLimits(settings.resources, facts) },
       cgroupsPath: cgroupPath(sandbox.cgroupParent, input.containerId),
       namespaces: planNamespaces(input),
+      ...(sandbox.user !== undefined && ociMappings(sandbox.user.mapping)),
       ...(devices.length > 0 && { devices }),
       ...(Object.keys(sysctl).length > 0 && { sysctl }),
       ...(rootfsPropagation !== undefined && { rootfsPropagation }),

@@ -1,7 +1,8 @@
-import { chmodSync, closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError, errnoOf } from "../common/errors.ts";
 import { setXattr } from "../system/extended-attributes.ts";
+import { hostRoot, type UserMapping } from "./id-mapping.ts";
 
 /** What the pod's resolver is told; the same shape as the sandbox's DNS config. */
 export interface ResolverConfig {
@@ -18,6 +19,8 @@ export interface PodFiles {
   readonly dns: ResolverConfig | undefined;
   /** Whether the pod is in the host's network, where the host's own names and resolver are right. */
   readonly host?: boolean;
+  /** Whose root the files belong to; undefined: the host's. */
+  readonly owner?: UserMapping | undefined;
   /** SELinux label of the files; undefined where the host has no SELinux. */
   readonly label?: string | undefined;
 }
@@ -56,6 +59,7 @@ export function writePodFiles(directory: string, files: PodFiles): void {
       writeFileSync(path, text);
       // Every user of the pod reads them, whatever our umask is.
       chmodSync(path, 0o644);
+      if (files.owner !== undefined) chownSync(path, hostRoot(files.owner.uids), hostRoot(files.owner.gids));
       if (files.label !== undefined) setLabel(path, files.label);
     } catch (cause) {
       throw new AgentError("SystemFailure", `Can't write the pod's file "${path}"`, { cause });

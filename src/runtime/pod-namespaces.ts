@@ -2,10 +2,15 @@ import { AgentError, SystemError } from "../common/errors.ts";
 import type { NamespacePins } from "../system/kernel-command.ts";
 import type { KernelWorker } from "../system/kernel-worker.ts";
 import { prepareNetnsDirectory } from "../system/netns-directory.ts";
+import { createOwnedNamespaces } from "../system/user-namespace.ts";
+import { mapLine, type UserMapping } from "./id-mapping.ts";
 import { defaultPodSysctls, sysctlFiles } from "./pod-sysctls.ts";
 
 /** Where a pod's own namespaces are pinned; a missing one is the host's. */
-export type PodPins = NamespacePins;
+export interface PodPins extends NamespacePins {
+  /** The user namespace that owns the others. */
+  readonly user?: string;
+}
 
 /**
  * A pod's namespaces. They are pinned by bind mounts instead of held by a pause process, so they cost no process and
@@ -15,9 +20,10 @@ export interface PodNamespaces {
   /**
    * Makes the namespaces whose paths are given, pinned there; in the network one "lo" is up.
    * @param hostname of the UTS namespace, at most 64 bytes
+   * @param mapping of the user namespace, when one is to own them
    * @throws AgentError SystemFailure, with nothing left behind; a path that exists already is refused
    */
-  create(paths: NamespacePins, hostname: string): Promise<void>;
+  create(paths: PodPins, hostname: string, mapping?: UserMapping): Promise<void>;
   /**
    * Sets kernel parameters of the pinned namespaces.
    * @param values by key with dots, such as "net.core.somaxconn"
@@ -25,7 +31,7 @@ export interface PodNamespaces {
    */
   setSysctls(paths: NamespacePins, values: Readonly<Record<string, string>>): Promise<void>;
   /** Takes the pins away; gone already counts as done. @throws AgentError SystemFailure */
-  remove(paths: NamespacePins): Promise<void>;
+  remove(paths: PodPins): Promise<void>;
 }
 
 /** Namespaces made by the kernel worker. */
@@ -37,12 +43,21 @@ export class PinnedNamespaces implements PodNamespaces {
     this.#kernel = kernel;
   }
 
-  async create(paths: NamespacePins, hostname: string): Promise<void> {
+  async create(paths: PodPins, hostname: string, mapping?: UserMapping): Promise<void> {
     await naming("Cannot make the pod's namespaces", async () => {
       if (!this.#prepared) prepareNetnsDirectory();
       this.#prepared = true;
       const sysctls = paths.net === undefined ? {} : sysctlFiles(defaultPodSysctls);
-      await this.#kernel.run([{ kind: "createNamespaces", pins: paths, hostname, sysctls }]);
+      const { user, ...pins } = paths;
+      if (user === undefined || mapping === undefined) {
+        await this.#kernel.run([{ kind: "createNamespaces", pins, hostname, sysctls }]);
+        return;
+      }
+      await using undo = new AsyncDisposableStack();
+      undo.defer(() => this.remove(paths));
+      await createOwnedNamespaces({ ...pins, user }, { uids: mapLine(mapping.uids), gids: mapLine(mapping.gids) });
+      await this.#kernel.run([{ kind: "furnishNamespaces", pins, hostname, sysctls }]);
+      undo.move();
     });
   }
 
@@ -56,8 +71,8 @@ export class PinnedNamespaces implements PodNamespaces {
     }
   }
 
-  async remove(paths: NamespacePins): Promise<void> {
-    const all = [paths.net, paths.ipc, paths.uts].filter((path) => path !== undefined);
+  async remove(paths: PodPins): Promise<void> {
+    const all = [paths.net, paths.ipc, paths.uts, paths.user].filter((path) => path !== undefined);
     await naming("Cannot remove the pod's namespaces", () => this.#kernel.run([{ kind: "removePins", paths: all }]));
   }
 }

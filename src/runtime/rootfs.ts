@@ -1,8 +1,10 @@
-import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AgentError, errnoOf } from "../common/errors.ts";
-import { mount as mountFileSystem, mountFlag, unmount } from "../system/mount.ts";
+import { bindIdMapped } from "../system/id-mapped-mount.ts";
+import { detachMount, mount as mountFileSystem, mountFlag, unmount } from "../system/mount.ts";
 import { mountOverlay } from "../system/overlay.ts";
+import { hostRoot, type UserMapping } from "./id-mapping.ts";
 
 export interface RootfsMount {
   /** Layer directories, the topmost first; at least two when there is no upper one. */
@@ -14,13 +16,23 @@ export interface RootfsMount {
   readonly target: string;
   /** SELinux context of its files; undefined where the host has no SELinux. */
   readonly context?: string | undefined;
+  /** Whose the files are to be; absent: the host's own ids. */
+  readonly idMap?: RootfsIdMap | undefined;
+}
+
+export interface RootfsIdMap {
+  /** File of the pod's user namespace. */
+  readonly userns: string;
+  readonly mapping: UserMapping;
+  /** Where layers are mounted with their new owners while the overlay is being made; made when missing. */
+  readonly staging: string;
 }
 
 /**
  * Mounts a container's root file system. Mounted already counts as done.
  * @throws AgentError SystemFailure
  */
-export function mountRootfs({ lower, upper, work, target, context }: RootfsMount): void {
+export function mountRootfs({ lower, upper, work, target, context, idMap }: RootfsMount): void {
   try {
     mkdirSync(target, { recursive: true, mode: 0o700 });
     if (isMountPoint(target)) return;
@@ -30,10 +42,33 @@ export function mountRootfs({ lower, upper, work, target, context }: RootfsMount
     // Left by a mount that a power loss cut off: with it the kernel refuses to mount again (overlayfs.rst, "Volatile mount").
     if (existsSync(join(work, "work/incompat/volatile"))) rmSync(work, { recursive: true, force: true });
     mkdirSync(work, { recursive: true, mode: 0o700 });
-    mountOverlay({ lower, writable: { upper, work }, target, context });
+    const overlay = { writable: { upper, work }, target, context };
+    if (idMap === undefined) {
+      mountOverlay({ ...overlay, lower });
+      return;
+    }
+    chownSync(upper, hostRoot(idMap.mapping.uids), hostRoot(idMap.mapping.gids));
+    withMappedLayers(lower, idMap, (mapped) => mountOverlay({ ...overlay, lower: mapped }));
   } catch (cause) {
     throw new AgentError("SystemFailure", `Can't mount the root file system on "${target}"`, { cause });
   }
+}
+
+/** Overlays can't be given other owners, but their layers can (Linux 5.19); the overlay keeps clones of the mounts. */
+function withMappedLayers(
+  lower: readonly string[],
+  { userns, staging }: RootfsIdMap,
+  use: (mapped: readonly string[]) => void,
+): void {
+  using mounted = new DisposableStack();
+  const mapped = lower.map((layer, index) => {
+    const place = join(staging, String(index));
+    mkdirSync(place, { recursive: true, mode: 0o700 });
+    bindIdMapped(layer, place, userns, false);
+    mounted.defer(() => detachMount(place));
+    return place;
+  });
+  use(mapped);
 }
 
 /**

@@ -5,10 +5,12 @@ import { runProgram } from "./run-program.ts";
 export interface RuntimeFeatures {
   /** Mounts that are read-only with all mounts below them. */
   readonly recursiveReadOnly: boolean;
+  /** Containers that join a user namespace. Whether files can have its owners is another question: the host's. */
+  readonly userNamespaces: boolean;
 }
 
 /** What is certain of a runtime that nobody could ask. */
-export const noFeatures: RuntimeFeatures = { recursiveReadOnly: false };
+export const noFeatures: RuntimeFeatures = { recursiveReadOnly: false, userNamespaces: false };
 
 /** The first crun known to take "rro" that has no command to say so. */
 const crunWithRro: readonly [number, number] = [1, 8];
@@ -43,9 +45,16 @@ export async function readRuntimeFeatures(binary: string, kernelRelease: string)
 /** @param text what `runc features` prints @throws AgentError Unavailable for anything else */
 export function parseFeatures(text: string, kernelRelease: string): RuntimeFeatures {
   try {
-    const { mountOptions } = JSON.parse(text) as { readonly mountOptions?: readonly string[] };
+    const { mountOptions, linux } = JSON.parse(text) as {
+      readonly mountOptions?: readonly string[];
+      readonly linux?: { readonly namespaces?: readonly string[] };
+    };
     const known = Array.isArray(mountOptions) && mountOptions.includes("rro");
-    return { recursiveReadOnly: known && atLeast(kernelRelease, kernelWithRro) };
+    const namespaces = linux?.namespaces;
+    return {
+      recursiveReadOnly: known && atLeast(kernelRelease, kernelWithRro),
+      userNamespaces: Array.isArray(namespaces) && namespaces.includes("user"),
+    };
   } catch (error) {
     throw new AgentError("Unavailable", `The runtime's features can't be read: ${errorText(error)}`);
   }
@@ -54,7 +63,8 @@ export function parseFeatures(text: string, kernelRelease: string): RuntimeFeatu
 /** @param text such as "crun version 1.8.1\ncommit: …" */
 export function parseVersion(text: string, kernelRelease: string): RuntimeFeatures {
   const version = /^crun version (\S+)/.exec(text)?.[1] ?? "";
-  return { recursiveReadOnly: atLeast(version, crunWithRro) && atLeast(kernelRelease, kernelWithRro) };
+  const known = atLeast(version, crunWithRro);
+  return { recursiveReadOnly: known && atLeast(kernelRelease, kernelWithRro), userNamespaces: known };
 }
 
 function atLeast(text: string, [major, minor]: readonly [number, number]): boolean {

@@ -1,5 +1,6 @@
 import type { ContainerSettings, SelinuxOptions } from "./container-settings.ts";
 import type { HostFacts } from "./host-facts.ts";
+import type { UserMapping } from "./id-mapping.ts";
 import type { OciDevice, OciSeccomp } from "./oci-spec.ts";
 import type { RuntimeFeatures } from "./runtime-features.ts";
 import type { GrantedDevice } from "./spec-devices.ts";
@@ -50,6 +51,8 @@ export interface SpecSandbox {
   readonly utsPath: string | undefined;
   /** The pod's shared PID namespace, if it has one. */
   readonly pidNamespacePath?: string;
+  /** The pod's user namespace and what it maps, if it has one. */
+  readonly user?: { readonly path: string; readonly mapping: UserMapping };
   readonly hostsPath: string;
   readonly hostnamePath: string;
   readonly resolvConfPath: string;

@@ -12,6 +12,7 @@ export function planNamespaces(input: SpecInput): readonly OciNamespace[] {
   if (sandbox.netnsPath !== undefined) namespaces.push({ type: "network", path: sandbox.netnsPath });
   if (sandbox.ipcPath !== undefined) namespaces.push({ type: "ipc", path: sandbox.ipcPath });
   if (sandbox.utsPath !== undefined) namespaces.push({ type: "uts", path: sandbox.utsPath });
+  if (sandbox.user !== undefined) namespaces.push({ type: "user", path: sandbox.user.path });
   if (facts.cgroupVersion === 2 && !settings.security.privileged) namespaces.push({ type: "cgroup" });
   return namespaces;
 }

@@ -4,12 +4,13 @@ import { failpoint } from "../common/failpoint.ts";
 import type { ContainerId } from "../common/ids.ts";
 import { loadedApparmorProfiles } from "../runtime/apparmor.ts";
 import { resolveBindSources } from "../runtime/bind-sources.ts";
-import { writeBundle } from "../runtime/bundle.ts";
+import { letThrough, writeBundle } from "../runtime/bundle.ts";
 import { resolveCdi } from "../runtime/cdi-specs.ts";
 import { isImageMount } from "../runtime/container-settings.ts";
 import { readHostDevices } from "../runtime/host-devices.ts";
 import { mountImage } from "../runtime/image-mounts.ts";
 import { prepareVolumes } from "../runtime/image-volumes.ts";
+import { mapSources } from "../runtime/mapped-sources.ts";
 import { checkWorkingDirectory } from "../runtime/path-in-rootfs.ts";
 import { applyCdi } from "../runtime/plan-cdi.ts";
 import { planSpec } from "../runtime/plan-spec.ts";
@@ -21,7 +22,7 @@ import { readSeccompFile } from "../runtime/seccomp-file.ts";
 import { type ContainerRecord, heldChainIds } from "./container-record.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { containerPaths, sandboxPaths } from "./host-paths.ts";
-import { ownNamespaces, podShm } from "./own-namespaces.ts";
+import { ownNamespaces, planSysctls, podShm, userOf } from "./own-namespaces.ts";
 import { joinedPidNamespaces } from "./pid-namespace.ts";
 import type { ContainerPlan } from "./plan-container.ts";
 import { podHostname } from "./plan-sandbox.ts";
@@ -51,7 +52,9 @@ export async function createContainer(
   const lower = [deps.initLayer, ...deps.images.lowerDirectories(record.topChainId)];
   const { settings } = record.spec;
   const context = mountLabel(deps.facts, sandbox, settings.security);
-  mountRootfs({ lower, upper: paths.upper, work: paths.work, target: paths.rootfs, context });
+  const { user: podUser } = userOf(pod, sandbox.spec);
+  const idMap = podUser && { userns: podUser.path, mapping: podUser.mapping, staging: paths.idMapped };
+  mountRootfs({ lower, upper: paths.upper, work: paths.work, target: paths.rootfs, context, idMap });
   failpoint("create.rootfs-mounted");
   const { rootfs } = paths;
   const user = resolveUser(rootfs, settings.security.user, image.config.user);
@@ -64,6 +67,7 @@ export async function createContainer(
   const { seccomp } = settings.security;
   const own = ownNamespaces(pod, sandbox.spec);
   const cdi = await within("Reading CDI specs", sourcesTimeoutMs, resolveCdi(deps.cdiDirectories, settings.cdiDevices));
+  const sources = await within("Looking at the mounts' sources", sourcesTimeoutMs, resolveBindSources(mounts));
   const planned = planSpec({
     containerId: record.id,
     sandbox: {
@@ -75,6 +79,8 @@ export async function createContainer(
       netnsPath: own.net,
       ipcPath: own.ipc,
       utsPath: own.uts,
+      ...userOf(pod, sandbox.spec),
+      sysctls: planSysctls(sandbox.spec).inside,
       ...(joined.pod === undefined ? {} : { pidNamespacePath: joined.pod }),
       hostsPath: pod.hosts,
       hostnamePath: pod.hostname,
@@ -92,7 +98,7 @@ export async function createContainer(
     facts: deps.facts,
     ...(seccomp.kind === "localhost" && { seccompFile: readSeccompFile(seccomp.reference) }),
     ...(deps.facts.apparmor && { apparmorProfiles: await loadedApparmorProfiles() }),
-    bindSources: await within("Looking at the mounts' sources", sourcesTimeoutMs, resolveBindSources(mounts)),
+    bindSources: podUser === undefined ? sources : mapSources(mounts, sources, podUser.path, paths.idMapped),
     volumes,
     imageSources,
     features: deps.features.get(sandbox.handler) ?? noFeatures,
@@ -103,6 +109,7 @@ export async function createContainer(
   const spec = applyCdi(planned, cdi);
   checkWorkingDirectory(rootfs, spec.process.cwd);
   writeBundle(paths.bundle, spec);
+  if (podUser !== undefined) letThrough(deps.layout.state, paths.bundle);
   failpoint("create.bundle-written");
   deps.containers.put({ ...record, state: { kind: "created" }, user });
   failpoint("create.done");

@@ -12,11 +12,13 @@ export interface HostLayout {
 export interface SandboxPaths {
   /** Bundle of the pod's shim; the shim's working directory, so it outlives every container of the pod. */
   readonly bundle: string;
+  /** Where the holder of the pod's PID namespace sees its files when it has ids of its own. */
+  readonly rootfs: string;
   readonly hosts: string;
   readonly hostname: string;
   readonly resolvConf: string;
   readonly shm: string;
-  readonly namespaces: { readonly net: string; readonly ipc: string; readonly uts: string };
+  readonly namespaces: { readonly net: string; readonly ipc: string; readonly uts: string; readonly user: string };
   /** Pin of the pod's shared PID namespace, if it has one; it goes with the bundle. */
   readonly pidNamespace: string;
   /** cgroup path from the hierarchy's root. */
@@ -36,6 +38,8 @@ export interface ContainerPaths {
   readonly work: string;
   /** Parent of the directories behind the image's VOLUMEs. */
   readonly volumes: string;
+  /** Parent of the places where layers and volumes are mounted with other owners; goes with the bundle. */
+  readonly idMapped: string;
   /** Parent of the places where images are mounted for it; goes with the bundle. */
   readonly imageMounts: string;
   readonly cgroup: string;
@@ -46,6 +50,7 @@ export function sandboxPaths(layout: HostLayout, id: SandboxId, cgroupParent: st
   const bundle = join(layout.state, "sandboxes", id);
   return {
     bundle,
+    rootfs: join(bundle, "rootfs"),
     hosts: join(bundle, "hosts"),
     hostname: join(bundle, "hostname"),
     resolvConf: join(bundle, "resolv.conf"),
@@ -55,6 +60,7 @@ export function sandboxPaths(layout: HostLayout, id: SandboxId, cgroupParent: st
       net: join("/run/netns", `podling-${layout.instance}-${id.slice(0, 13)}`),
       ipc: join(bundle, "ns/ipc"),
       uts: join(bundle, "ns/uts"),
+      user: join(bundle, "ns/user"),
     },
     pidNamespace: join(bundle, "ns/pid"),
     cgroup: cgroupParent === "" ? `${cgroupRoot(layout)}/${id}` : cgroupParent,
@@ -73,6 +79,7 @@ export function containerPaths(layout: HostLayout, id: ContainerId, podCgroup: s
     upper: join(disk, "upper"),
     work: join(disk, "work"),
     volumes: join(disk, "volumes"),
+    idMapped: join(bundle, "id-mapped"),
     imageMounts: join(bundle, "images"),
     cgroup: `${podCgroup}/${id}`,
   };

@@ -2,14 +2,14 @@ import { within } from "../common/deadline.ts";
 import { AgentError } from "../common/errors.ts";
 import { failpoint } from "../common/failpoint.ts";
 import { isNamespacePin, pinNamespace } from "../runtime/namespace-pin.ts";
-import { preparePidHolder } from "../runtime/pid-holder.ts";
+import { bindReadonly, preparePidHolder } from "../runtime/pid-holder.ts";
 import { planPidHolder, planShimConfig } from "../runtime/plan-pid-holder.ts";
 import type { CreateTask, Shim } from "../runtime/shim.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { deleteTask } from "./delete-task.ts";
 import type { SandboxDeps } from "./deps.ts";
-import { sandboxPaths } from "./host-paths.ts";
-import { ownNamespaces } from "./own-namespaces.ts";
+import { type SandboxPaths, sandboxPaths } from "./host-paths.ts";
+import { ownNamespaces, userOf } from "./own-namespaces.ts";
 import { planPodConfinement } from "./pod-confinement.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
 
@@ -34,12 +34,21 @@ export async function planPodBundle(deps: PidNamespaceDeps, record: SandboxRecor
       netnsPath: own.net,
       ipcPath: own.ipc,
       utsPath: own.uts,
+      ...userOf(paths, record.spec),
       cgroupParent: paths.cgroup,
     },
-    rootfsPath: preparePidHolder(deps.layout.root),
+    rootfsPath: holderRootfs(deps, record, paths),
     facts: deps.facts,
     confinement,
   });
+}
+
+/** A holder with ids of its own can't reach the agent's root directory: it sees its root file system in its bundle. */
+function holderRootfs(deps: PidNamespaceDeps, record: SandboxRecord, paths: SandboxPaths): string {
+  const directory = preparePidHolder(deps.layout.root);
+  if (record.spec.namespaces.user === undefined) return directory;
+  bindReadonly(directory, paths.rootfs);
+  return paths.rootfs;
 }
 
 /** Where the holder of a pod's PID namespace runs and is pinned. */

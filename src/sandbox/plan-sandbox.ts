@@ -13,6 +13,8 @@ export interface SandboxFacts {
   readonly bootId: string;
   readonly handlers: readonly string[];
   readonly defaultHandler: string;
+  /** Handlers whose pods can have a user namespace. */
+  readonly userNamespaces: ReadonlySet<string>;
   /** Absent: the host has no SELinux. */
   readonly selinux?: { readonly contexts: SelinuxContexts; readonly takenLevels: ReadonlySet<string> };
 }
@@ -23,13 +25,20 @@ export interface SandboxFacts {
  */
 export function planSandbox(spec: SandboxSpec, facts: SandboxFacts): SandboxRecord {
   const { selinux } = facts;
+  const handler = chooseHandler(spec.runtimeHandler, facts);
+  if (spec.namespaces.user !== undefined && !facts.userNamespaces.has(handler)) {
+    throw new AgentError(
+      "FailedPrecondition",
+      `Can't give the pod a user namespace: runtime handler "${handler}" and this host's file system and kernel must be able to`,
+    );
+  }
   refuseSelinuxOptions(spec.selinux, { selinux: selinux?.contexts });
   const selinuxLevel = selinux && (spec.selinux?.level || pickLevel(selinux.contexts, facts.id, selinux.takenLevels));
   return {
     id: facts.id,
     state: "creating",
     spec,
-    handler: chooseHandler(spec.runtimeHandler, facts),
+    handler,
     createdAtMs: facts.createdAtMs,
     bootId: facts.bootId,
     network: undefined,

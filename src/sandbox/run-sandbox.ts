@@ -1,12 +1,12 @@
 import { failpoint } from "../common/failpoint.ts";
 import type { SandboxId } from "../common/ids.ts";
 import type { PodNetwork } from "../network/pod-network.ts";
-import { makeBundle, writeBundle } from "../runtime/bundle.ts";
+import { letThrough, makeBundle, writeBundle } from "../runtime/bundle.ts";
 import { type PodFiles, writePodFiles } from "../runtime/pod-files.ts";
 import { mountShm } from "../runtime/rootfs.ts";
 import type { SandboxDeps } from "./deps.ts";
 import { sandboxPaths } from "./host-paths.ts";
-import { ownNamespaces } from "./own-namespaces.ts";
+import { ownNamespaces, planSysctls } from "./own-namespaces.ts";
 import { planPodBundle } from "./pid-namespace.ts";
 import { podHostname } from "./plan-sandbox.ts";
 import { mountLabel } from "./pod-selinux.ts";
@@ -30,14 +30,16 @@ export async function runSandbox(deps: SandboxDeps, record: SandboxRecord): Prom
   if (record.spec.namespaces.ipc === "pod") mountShm(paths.shm, label);
   failpoint("run.shm-mounted");
   const pins = ownNamespaces(paths, record.spec);
-  await deps.namespaces.create(pins, podHostname(record));
+  const { user } = record.spec.namespaces;
+  await deps.namespaces.create(pins, podHostname(record), user);
   failpoint("run.namespaces-created");
   const network = pins.net === undefined ? undefined : await attach(deps, record, pins.net);
   failpoint("run.network-attached");
   // Only now is there an interface that a parameter may name.
-  if (record.spec.sysctls !== undefined) await deps.namespaces.setSysctls(pins, record.spec.sysctls);
-  writePodFiles(paths.bundle, { ...planPodFiles(record, network), label });
+  await deps.namespaces.setSysctls(pins, planSysctls(record.spec).outside);
+  writePodFiles(paths.bundle, { ...planPodFiles(record, network), label, owner: user });
   writeBundle(paths.bundle, await planPodBundle(deps, record));
+  if (user !== undefined) letThrough(deps.layout.state, paths.bundle);
   failpoint("run.bundle-written");
   // Shim and PID namespace are needed only when the first container starts; till then they come up behind the caller's back.
   deps.shims.prepare(record);

@@ -65,6 +65,7 @@ export class SandboxService {
         bootId: deps.bootId,
         handlers: [...deps.handlers.keys()],
         defaultHandler: deps.defaultHandler,
+        userNamespaces: new Set([...deps.features].flatMap(([name, can]) => (can.userNamespaces ? [name] : []))),
         ...(deps.facts.selinux !== undefined && {
           selinux: { contexts: deps.facts.selinux, takenLevels: takenLevels(deps.sandboxes.list()) },
         }),

@@ -1,5 +1,6 @@
 import type { HostPort } from "../network/host-port.ts";
 import type { Resources, SecurityProfile, SelinuxOptions } from "../runtime/container-settings.ts";
+import type { UserMapping } from "../runtime/id-mapping.ts";
 
 /** What names a pod sandbox; name, namespace, uid and attempt together are unique among live sandboxes. */
 export interface SandboxMetadata {
@@ -51,4 +52,6 @@ export interface SandboxNamespaces {
   readonly network: "pod" | "node";
   readonly ipc: "pod" | "node";
   readonly pid: "pod" | "container" | "node";
+  /** Whose ids the pod's users are; absent: the host's own. */
+  readonly user?: UserMapping;
 }

@@ -25,6 +25,14 @@ export function mount(source: string, target: string, type: string, flags = 0, d
 }
 
 /**
+ * Takes a mount out of the tree at once; it ends with its last user. Only for what writes nothing back, such as a bind
+ * mount. @throws SystemError
+ */
+export function detachMount(target: string): void {
+  check(libc.umount2(target, UMOUNT_NOFOLLOW | MNT_DETACH), `unmount "${target}"`);
+}
+
+/**
  * Unmounts on a thread of its own, for the kernel may write a whole disk back first. A target that is no mount point, or
  * is gone, counts as done.
  * @throws SystemError

@@ -23,18 +23,6 @@ export const expectedSkips: readonly ExpectedSkip[] = [
     applies: () => !existsSync("/sys/module/apparmor/parameters/enabled"),
   },
   {
-    specs: /^\[k8s\.io\] Security Context UserNamespaces /,
-    handlers: ["runc"],
-    reason: "runc 1.1 can't map the ids of mounts",
-    applies: () => true,
-  },
-  {
-    specs: /^\[k8s\.io\] Security Context UserNamespaces /,
-    handlers: ["crun"],
-    reason: "user namespaces are not built yet",
-    applies: () => true,
-  },
-  {
     specs: /^\[k8s\.io\] Image Manager public image with digest should be pulled and removed/,
     handlers: ["runc", "crun"],
     reason: "the image's digest is fixed in critest and its bytes are on the internet only",

@@ -226,13 +226,13 @@ const refusedByNode: readonly Refusal[] = [
   ),
 ];
 
-const unsupported: readonly Refusal[] = [
-  [
-    "config.linux.security_context.namespace_options.userns_options.mode",
-    security({ namespace_options: { userns_options: oneMapping } }),
-    "user namespaces",
-  ],
-];
+test("decodeSandbox() takes a user namespace under either profile", () => {
+  const range = { containerId: 0, hostId: 1000, length: 100 };
+  for (const profile of ["eci", "node"] as const) {
+    const { namespaces } = decode(security({ namespace_options: { userns_options: oneMapping } }), profile);
+    expect(namespaces.user).toEqual({ uids: range, gids: range });
+  }
+});
 
 describe("decodeSandbox() refuses", () => {
   test.each(refused)("%s: %j", (field, config, message) => {
@@ -253,15 +253,6 @@ describe("decodeSandbox() refuses", () => {
         message: expect.stringMatching(
           new RegExp(`${field.replaceAll(".", "\\.")}.*${message.replace(/[.*()]/g, "\\$&")}`),
         ),
-      }),
-    );
-  });
-
-  test.each(unsupported)("as not built %s: %j", (field, config, message) => {
-    expect(() => decode(config, "node")).toThrow(
-      expect.objectContaining({
-        code: "Unimplemented",
-        message: expect.stringMatching(new RegExp(`^Unsupported ${RegExp.escape(field)} .*${RegExp.escape(message)}`)),
       }),
     );
   });

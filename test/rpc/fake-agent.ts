@@ -26,7 +26,7 @@ export function fakeDeps(parts: FakeParts = {}): RpcDeps {
     handlers: () => ({
       names: ["crun", "runc"],
       defaultName: "runc",
-      features: new Map([["runc", { recursiveReadOnly: true }]]),
+      features: new Map([["runc", { userNamespaces: true, recursiveReadOnly: true }]]),
     }),
     status: () => ({
       runtimeReady: { ready: true, reason: "", message: "" },

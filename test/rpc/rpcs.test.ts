@@ -82,7 +82,10 @@ describe("info RPCs", () => {
 
   test("Status has both conditions and the handler named empty", async () => {
     await using agent = await startServer();
-    const features = (name: string) => ({ recursive_read_only_mounts: name !== "crun", user_namespaces: false });
+    const features = (name: string) => ({
+      recursive_read_only_mounts: name !== "crun",
+      user_namespaces: name !== "crun",
+    });
     expect(await ask((done) => agent.runtime.Status({ verbose: true }, done))).toEqual({
       status: {
         conditions: [

@@ -86,6 +86,18 @@ const golden: Readonly<Record<string, InputChanges>> = {
       ],
     },
   },
+  "user-namespace": {
+    sandbox: {
+      user: {
+        path: "/run/pod/ns/user",
+        mapping: {
+          uids: { containerId: 0, hostId: 100_000, length: 65_536 },
+          gids: { containerId: 0, hostId: 200_000, length: 65_536 },
+        },
+      },
+      sysctls: { "kernel.shm_rmid_forced": "1" },
+    },
+  },
   "privileged-host-network": {
     security: { privileged: true, pid: { kind: "node" }, capabilities: { add: [], drop: ["ALL"] } },
     sandbox: { privileged: true, netnsPath: undefined, utsPath: undefined },

@@ -26,3 +26,18 @@ describe("recursively read-only mounts are told", () => {
     expect(() => parseFeatures("unknown command", "6.1.0")).toThrow(expect.objectContaining({ code: "Unavailable" }));
   });
 });
+
+describe("user namespaces are told", () => {
+  test.each<[object, boolean]>([
+    [{ linux: { namespaces: ["mount", "user"] } }, true],
+    [{ linux: { namespaces: ["mount"] } }, false],
+    [{}, false],
+  ])("by features %j: %j", (features, want) => {
+    expect(parseFeatures(JSON.stringify(features), "6.1.0").userNamespaces).toBe(want);
+  });
+
+  test("by the version of a crun that can't be asked", () => {
+    expect(parseVersion("crun version 1.8.1\n", "6.1.0").userNamespaces).toBe(true);
+    expect(parseVersion("something else\n", "6.1.0").userNamespaces).toBe(false);
+  });
+});

@@ -4,7 +4,7 @@ import { parseSandboxId } from "../../src/common/ids.ts";
 import { chooseHandler, joinExistingSandbox, planSandbox, podHostname } from "../../src/sandbox/plan-sandbox.ts";
 import { sandboxRecord, sandboxSpec } from "./records.ts";
 
-const handlers = { handlers: ["runc", "crun"], defaultHandler: "runc" };
+const handlers = { handlers: ["runc", "crun"], defaultHandler: "runc", userNamespaces: new Set(["crun"]) };
 
 describe("planSandbox()", () => {
   test("makes the whole intent record", () => {
@@ -19,6 +19,23 @@ describe("planSandbox()", () => {
       network: undefined,
       message: "",
     });
+  });
+});
+
+describe("planSandbox() on a user namespace", () => {
+  const range = { containerId: 0, hostId: 100_000, length: 65_536 };
+  const user = { uids: range, gids: range };
+  const plan = (runtimeHandler: string) =>
+    planSandbox(
+      { ...sandboxSpec, runtimeHandler, namespaces: { ...sandboxSpec.namespaces, user } },
+      { id: parseSandboxId("b".repeat(64)), createdAtMs: 5, bootId: "boot-1", ...handlers },
+    );
+
+  test("takes it where the handler can", () => expect(plan("crun").spec.namespaces.user).toEqual(user));
+
+  test("refuses it where the handler can't", () => {
+    expect(() => plan("")).toThrow(expect.objectContaining({ code: "FailedPrecondition" }));
+    expect(() => plan("")).toThrow('runtime handler "runc"');
   });
 });
 
