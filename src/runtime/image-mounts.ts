@@ -4,6 +4,7 @@ import { AgentError, errnoOf } from "../common/errors.ts";
 import { O_PATH, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "../system/libc.ts";
 import { mount, mountFlag } from "../system/mount.ts";
 import { mountOverlay } from "../system/overlay.ts";
+import { type LayerIdMap, withMappedLayers } from "./mapped-layers.ts";
 
 /** An image whose files a container sees. */
 export interface ImageMountInput {
@@ -13,6 +14,8 @@ export interface ImageMountInput {
   readonly subPath: string;
   /** Made here, for this mount alone; below a bundle, whose removal unmounts it. */
   readonly directory: string;
+  /** Whose the files are to be; absent: the host's own ids. */
+  readonly idMap?: LayerIdMap | undefined;
 }
 
 /**
@@ -20,13 +23,16 @@ export interface ImageMountInput {
  * @returns what to bind into the container
  * @throws AgentError ImageVolumeMountFailed
  */
-export function mountImage({ lower, subPath, directory }: ImageMountInput): string {
+export function mountImage({ lower, subPath, directory, idMap }: ImageMountInput): string {
   const empty = join(directory, "empty");
   const files = join(directory, "files");
   try {
     for (const path of [empty, files]) mkdirSync(path, { recursive: true, mode: 0o700 });
     // An overlay without an upper directory needs two lower ones, and only an overlay hides the marks of deleted files.
-    mountOverlay({ lower: [...lower, empty], target: files });
+    const layers = [...lower, empty];
+    const mountLayers = (mapped: readonly string[]) => mountOverlay({ lower: mapped, target: files });
+    if (idMap === undefined) mountLayers(layers);
+    else withMappedLayers(layers, idMap, mountLayers);
   } catch (cause) {
     throw new AgentError("ImageVolumeMountFailed", "the image's files can't be mounted", { cause });
   }

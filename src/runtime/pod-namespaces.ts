@@ -1,4 +1,5 @@
 import { AgentError, SystemError } from "../common/errors.ts";
+import { failpoint } from "../common/failpoint.ts";
 import type { NamespacePins } from "../system/kernel-command.ts";
 import type { KernelWorker } from "../system/kernel-worker.ts";
 import { prepareNetnsDirectory } from "../system/netns-directory.ts";
@@ -56,6 +57,7 @@ export class PinnedNamespaces implements PodNamespaces {
       await using undo = new AsyncDisposableStack();
       undo.defer(() => this.remove(paths));
       await createOwnedNamespaces({ ...pins, user }, { uids: mapLine(mapping.uids), gids: mapLine(mapping.gids) });
+      failpoint("run.user-namespace-made");
       await this.#kernel.run([{ kind: "furnishNamespaces", pins, hostname, sysctls }]);
       undo.move();
     });

@@ -1,10 +1,10 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AgentError, errnoOf } from "../common/errors.ts";
-import { bindIdMapped } from "../system/id-mapped-mount.ts";
-import { detachMount, mount as mountFileSystem, mountFlag, unmount } from "../system/mount.ts";
+import { mount as mountFileSystem, mountFlag, unmount } from "../system/mount.ts";
 import { mountOverlay } from "../system/overlay.ts";
-import { hostRoot, type UserMapping } from "./id-mapping.ts";
+import { hostRoot } from "./id-mapping.ts";
+import { type LayerIdMap, withMappedLayers } from "./mapped-layers.ts";
 
 export interface RootfsMount {
   /** Layer directories, the topmost first; at least two when there is no upper one. */
@@ -17,15 +17,7 @@ export interface RootfsMount {
   /** SELinux context of its files; undefined where the host has no SELinux. */
   readonly context?: string | undefined;
   /** Whose the files are to be; absent: the host's own ids. */
-  readonly idMap?: RootfsIdMap | undefined;
-}
-
-export interface RootfsIdMap {
-  /** File of the pod's user namespace. */
-  readonly userns: string;
-  readonly mapping: UserMapping;
-  /** Where layers are mounted with their new owners while the overlay is being made; made when missing. */
-  readonly staging: string;
+  readonly idMap?: LayerIdMap | undefined;
 }
 
 /**
@@ -52,23 +44,6 @@ export function mountRootfs({ lower, upper, work, target, context, idMap }: Root
   } catch (cause) {
     throw new AgentError("SystemFailure", `Can't mount the root file system on "${target}"`, { cause });
   }
-}
-
-/** Overlays can't be given other owners, but their layers can (Linux 5.19); the overlay keeps clones of the mounts. */
-function withMappedLayers(
-  lower: readonly string[],
-  { userns, staging }: RootfsIdMap,
-  use: (mapped: readonly string[]) => void,
-): void {
-  using mounted = new DisposableStack();
-  const mapped = lower.map((layer, index) => {
-    const place = join(staging, String(index));
-    mkdirSync(place, { recursive: true, mode: 0o700 });
-    bindIdMapped(layer, place, userns, false);
-    mounted.defer(() => detachMount(place));
-    return place;
-  });
-  use(mapped);
 }
 
 /**

@@ -10,6 +10,7 @@ import { isImageMount } from "../runtime/container-settings.ts";
 import { readHostDevices } from "../runtime/host-devices.ts";
 import { mountImage } from "../runtime/image-mounts.ts";
 import { prepareVolumes } from "../runtime/image-volumes.ts";
+import type { LayerIdMap } from "../runtime/mapped-layers.ts";
 import { mapSources } from "../runtime/mapped-sources.ts";
 import { checkWorkingDirectory } from "../runtime/path-in-rootfs.ts";
 import { applyCdi } from "../runtime/plan-cdi.ts";
@@ -61,7 +62,7 @@ export async function createContainer(
   const { mounts } = settings;
   const volumes = await prepareVolumes({ rootfs, volumes: image.config.volumes, mounts, directory: paths.volumes });
   failpoint("create.volumes-filled");
-  const imageSources = mountImages(deps, record, paths.imageMounts);
+  const imageSources = mountImages(deps, record, paths.imageMounts, idMap);
   failpoint("create.images-mounted");
   const joined = joinedPidNamespaces(deps, sandbox, record);
   const { seccomp } = settings.security;
@@ -118,14 +119,19 @@ export async function createContainer(
 }
 
 /** Mounts the images it asks for where its removal finds them. @returns host paths by container path */
-function mountImages(deps: SandboxDeps, record: ContainerRecord, parent: string): ReadonlyMap<string, string> {
+function mountImages(
+  deps: SandboxDeps,
+  record: ContainerRecord,
+  parent: string,
+  idMap: LayerIdMap | undefined,
+): ReadonlyMap<string, string> {
   const subPaths = new Map(
     record.spec.settings.mounts.filter(isImageMount).map((mount) => [mount.containerPath, mount.imageSubPath]),
   );
   const mounted = (record.imageMounts ?? []).map(({ containerPath, topChainId }, index) => {
     const lower = deps.images.lowerDirectories(topChainId);
     const subPath = subPaths.get(containerPath) ?? "";
-    return [containerPath, mountImage({ lower, subPath, directory: join(parent, String(index)) })] as const;
+    return [containerPath, mountImage({ lower, subPath, directory: join(parent, String(index)), idMap })] as const;
   });
   return new Map(mounted);
 }

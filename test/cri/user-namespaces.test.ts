@@ -99,6 +99,25 @@ describe.skipIf(cannotRun("docker-registry", "runc", "crun"))("user namespaces",
     });
   });
 
+  test("files of an image volume have the image's owners inside", async () => {
+    const image = { image: world().busybox.reference };
+    const { containerId } = await run("runc", "POD", { mounts: [{ container_path: "/tools", image, readonly: true }] });
+    expect(await exec(containerId, "stat -c %u:%g /tools/etc/passwd; /tools/bin/busybox true && echo runs")).toBe(
+      "0:0\nruns\n",
+    );
+  });
+
+  test("an agent killed while it makes one leaves nothing of it", async () => {
+    const { agent, client } = world();
+    await agent.kill();
+    await agent.start("run.user-namespace-made");
+    const config = podConfig(world(), { linux: { security_context: { namespace_options: { userns_options } } } });
+    await expect(client.call("RunPodSandbox", { config })).rejects.toThrow();
+    await agent.ended();
+    await agent.start();
+    expect((await client.call("ListPodSandbox", {})).items).toEqual([]);
+  });
+
   test("a pod taken up by the next agent runs further containers", async () => {
     const first = await run("crun", "POD");
     await world().agent.kill();

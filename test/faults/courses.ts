@@ -21,7 +21,7 @@ export async function liveThrough(world: World, caller: PersistentCaller, course
   const pullRequest = { image: { image: image.reference } };
   expectEqual((await caller.call((client) => client.call("PullImage", pullRequest))).image_ref, image.id);
 
-  const linux = course === "shared" ? { security_context: { namespace_options: { pid: "POD" as const } } } : {};
+  const linux = linuxOf(course);
   const port_mappings = course === "published" ? [{ host_port: randomInt(61_000, 65_000), container_port: 80 }] : [];
   const pod = podConfig(world, { linux, port_mappings });
   const run = await caller.call((client) => client.call("RunPodSandbox", { config: pod }));
@@ -93,4 +93,17 @@ async function pushFreshImage(world: World): Promise<PushedImage> {
 
 function expectEqual(found: unknown, wanted: unknown): void {
   if (found !== wanted) throw new Error(`Expected ${String(wanted)}, got ${String(found)}`);
+}
+
+/** What the course is about in the requests' Linux parts; the same in pod and container. */
+function linuxOf(course: Course) {
+  const mapping = [{ host_id: 300_000, container_id: 0, length: 65_536 }];
+  switch (course) {
+    case "shared":
+      return { security_context: { namespace_options: { pid: "POD" as const } } };
+    case "mapped":
+      return { security_context: { namespace_options: { userns_options: { uids: mapping, gids: mapping } } } };
+    default:
+      return {};
+  }
 }

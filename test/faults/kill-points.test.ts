@@ -80,7 +80,7 @@ describe.skipIf(cannotRun("docker-registry", "runc"))("an agent killed in the mi
     expect(containers.length).toBeLessThanOrEqual(2);
   }
 
-  test.each(pointsOn("life", "stubborn", "held", "shared", "published", "running", "silent"))(
+  test.each(pointsOn("life", "stubborn", "held", "shared", "mapped", "published", "running", "silent"))(
     "at %s (%s): retries converge, nothing is lost or left",
     async (name, course) => {
       await world.agent.stop();

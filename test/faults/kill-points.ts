@@ -5,12 +5,23 @@
  * - `held`: the same while somebody else holds the pod's network namespace, so that its link doesn't go with it
  * - `shared`: the same with one PID namespace for the pod
  * - `published`: the same with a port of the host
+ * - `mapped`: the same with a user namespace
  * - `running`: a pod is removed while its container runs
  * - `silent`: the same while the pod's shim is stopped, from before the container is stopped
  * - `recovery`: an agent starts beside a pod that runs
  * - `host`: an agent starts on a host without anything of it, runs nothing, and ends
  */
-export type Course = "life" | "stubborn" | "held" | "shared" | "published" | "running" | "silent" | "recovery" | "host";
+export type Course =
+  | "life"
+  | "stubborn"
+  | "held"
+  | "shared"
+  | "mapped"
+  | "published"
+  | "running"
+  | "silent"
+  | "recovery"
+  | "host";
 
 /** Every failpoint there is; a test compares the list with src. */
 export const killPoints: Readonly<Record<string, Course>> = {
@@ -34,6 +45,7 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "run.recorded": "life",
   "run.shm-mounted": "life",
   "net.namespace-pinned": "life",
+  "run.user-namespace-made": "mapped",
   "run.namespaces-created": "life",
   "net.eni-allocated": "life",
   "net.eni-link": "life",
@@ -51,6 +63,7 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "run.ready": "life",
 
   "create.recorded": "life",
+  "create.layers-mapped": "mapped",
   "create.rootfs-mounted": "life",
   "create.volumes-filled": "life",
   "create.images-mounted": "life",
