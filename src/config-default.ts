@@ -20,6 +20,7 @@ address = "127.0.0.1:9977"           # /metrics /metrics/pods /livez /readyz; ""
 [runtime]
 default_handler = "runc"
 cdi_spec_dirs = ["/etc/cdi", "/var/run/cdi"] # specs of CDI devices; a later directory's win
+warm_shims = 0                       # launched ahead of the pods that will use them, 4 MB each; 0: none
 [runtime.handlers.runc]
 shim = "containerd-shim-runc-v2"
 binary = "runc"

@@ -50,6 +50,8 @@ export interface Config {
     readonly defaultHandler: string;
     readonly handlers: readonly RuntimeHandler[];
     readonly cdiSpecDirs: readonly string[];
+    /** How many shims are launched ahead of the pods that will use them. */
+    readonly warmShims: number;
   };
   /** `parallelLayers` 0: as many as the cores allow. */
   readonly images: { readonly snapshotter: "overlay"; readonly parallelLayers: number; readonly durable: boolean };
@@ -130,6 +132,7 @@ export const configSchema = z.strictObject({
   runtime: section({
     default_handler: filled,
     cdi_spec_dirs: z.array(absolutePath, "must be an array of absolute paths"),
+    warm_shims: z.int("must be a whole number, 0 for none").min(0, "must be 0 or more").max(64, "must be at most 64"),
     handlers: z.record(handlerName, handler, { error: "must be tables [runtime.handlers.NAME]" }),
   }),
   images: section({
@@ -180,6 +183,7 @@ export function toConfig(file: z.output<typeof configSchema>): Config {
     runtime: {
       defaultHandler: file.runtime.default_handler,
       cdiSpecDirs: file.runtime.cdi_spec_dirs,
+      warmShims: file.runtime.warm_shims,
       handlers: Object.entries(file.runtime.handlers).map(([name, { shim, binary }]) => ({ name, shim, binary })),
     },
     images: { snapshotter: "overlay", parallelLayers: file.images.parallel_layers, durable: file.images.durable },

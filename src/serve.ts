@@ -47,6 +47,7 @@ import { releaseHost } from "./sandbox/release-host.ts";
 import type { SandboxRecord } from "./sandbox/sandbox-record.ts";
 import { SandboxService } from "./sandbox/sandbox-service.ts";
 import { UsageService } from "./sandbox/usage-service.ts";
+import { WarmShims } from "./sandbox/warm-shims.ts";
 import { Database } from "./state/database.ts";
 import { lockFile } from "./system/file-lock.ts";
 import { KernelWorker } from "./system/kernel-worker.ts";
@@ -127,6 +128,7 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   phase = "serving";
   const addresses = { address: config.grpc.address, metricsAddress: health?.address };
   log.info({ instance, version, ...addresses, pid: process.pid }, "agent serves");
+  deps.warmShims.start();
   if (!stop.aborted) await once(stop, "abort");
 
   phase = "stopping";
@@ -226,11 +228,19 @@ async function openSandboxDeps(
     namespaces: new PinnedNamespaces(kernel),
     cgroups,
     shims: new PodShims({ launcher, layout, handlers, log }),
+    warmShims: parts.use(openWarmShims(config, launcher, layout, log)),
     tasks: new ContainerTasks(),
     recoveries: new PodRecoveries(),
     dialer: new PodDialer(kernel),
     connections: new PodConnections(),
   };
+}
+
+function openWarmShims(config: Config, launcher: ShimLauncher, layout: HostLayout, log: Log): WarmShims {
+  const { defaultHandler, handlers, warmShims } = config.runtime;
+  const handler = handlers.find(({ name }) => name === defaultHandler);
+  if (handler === undefined) throw new AgentError("Internal", `Runtime handler "${defaultHandler}" is not configured`);
+  return new WarmShims({ launcher, layout, handler, size: warmShims, newId, log });
 }
 
 /** A handler whose runtime can't be asked gets no features; its pods say what is wrong when they start. */

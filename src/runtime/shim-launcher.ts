@@ -157,10 +157,10 @@ export class ShimLauncher {
       await shim.ping(address.id);
     } catch (error) {
       shim?.[Symbol.dispose]();
-      this.#releaseLog(address.bundle, log);
+      this.#releaseLog(log);
       throw error;
     }
-    void shim.closed.then(() => this.#releaseLog(address.bundle, log));
+    void shim.closed.then(() => this.#releaseLog(log));
     return shim;
   }
 
@@ -174,7 +174,7 @@ export class ShimLauncher {
     rmSync(shimSocketPath(this.#deps.eventsAddress, this.#deps.namespace, id), { force: true });
     rmSync(recordPath(bundle), { force: true });
     const log = this.#logs.get(bundle);
-    if (log !== undefined) this.#releaseLog(bundle, log);
+    if (log !== undefined) this.#releaseLog(log);
   }
 
   /**
@@ -200,6 +200,14 @@ export class ShimLauncher {
   /** Whether the runtime keeps state of a container: runc and crun make a directory for each. */
   runtimeKnows(handler: RuntimeHandler, id: string): boolean {
     return handler.binary !== "" && existsSync(join(this.#deps.runtimeRoot, this.#deps.namespace, id));
+  }
+
+  /** Tells that a running shim's bundle has moved; the shim itself knows it as its working directory alone. */
+  moved(from: string, to: string): void {
+    const log = this.#logs.get(from);
+    if (log === undefined) return;
+    this.#logs.delete(from);
+    this.#logs.set(to, log);
   }
 
   #arguments(id: string): string[] {
@@ -252,9 +260,9 @@ export class ShimLauncher {
     return log;
   }
 
-  #releaseLog(bundle: string, log: ShimLog): void {
+  #releaseLog(log: ShimLog): void {
     log[Symbol.dispose]();
-    if (this.#logs.get(bundle) === log) this.#logs.delete(bundle);
+    for (const [bundle, held] of this.#logs) if (held === log) this.#logs.delete(bundle);
   }
 }
 

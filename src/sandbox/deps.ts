@@ -16,6 +16,7 @@ import type { PodConnections } from "./pod-connections.ts";
 import type { PodRecoveries } from "./pod-recoveries.ts";
 import type { PodShims } from "./pod-shims.ts";
 import type { ContainerStore, SandboxStore } from "./record-stores.ts";
+import type { WarmShims } from "./warm-shims.ts";
 
 /** The parts the lifecycle works with; main.ts builds them, each function names the few it uses. */
 export interface SandboxDeps {
@@ -42,6 +43,7 @@ export interface SandboxDeps {
   readonly namespaces: PodNamespaces;
   readonly cgroups: Cgroups;
   readonly shims: PodShims;
+  readonly warmShims: WarmShims;
   readonly tasks: ContainerTasks;
   readonly dialer: PodDialer;
   readonly connections: PodConnections;

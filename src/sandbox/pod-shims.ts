@@ -46,6 +46,11 @@ export class PodShims {
     this.#onLost = listener;
   }
 
+  /** Takes up a shim that was launched before the pod was asked for. */
+  adopt(id: SandboxId, shim: Shim): void {
+    void this.#keep(id, Promise.resolve(shim));
+  }
+
   /** Launches the pod's shim without waiting for it. Whoever needs it first waits, and hears of a failure. */
   prepare(record: SandboxRecord): void {
     this.ensure(record).catch((error: unknown) => {

@@ -12,19 +12,26 @@ import { podHostname } from "./plan-sandbox.ts";
 import { mountLabel } from "./pod-selinux.ts";
 import { releaseSandbox } from "./release-sandbox.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
+import type { WarmShim } from "./warm-shims.ts";
 
 /**
  * Brings a planned sandbox up: files, namespaces, network, and the shim on its way.
  * On failure everything is undone; what could not be undone stays recorded as not ready, for a removal to finish.
  * @param record the planned record, in state "creating"
+ * @param warm a shim of this id that was launched ahead, if there is one
  */
-export async function runSandbox(deps: SandboxDeps, record: SandboxRecord): Promise<SandboxId> {
+export async function runSandbox(
+  deps: SandboxDeps,
+  record: SandboxRecord,
+  warm: WarmShim | undefined,
+): Promise<SandboxId> {
   const paths = sandboxPaths(deps.layout, record.id, record.spec.cgroupParent);
   deps.sandboxes.put(record);
   failpoint("run.recorded");
   await using undo = new AsyncDisposableStack();
   undo.defer(() => undoRun(deps, record));
 
+  if (warm !== undefined) deps.shims.adopt(record.id, warm.claim());
   makeBundle(paths.bundle);
   const label = mountLabel(deps.facts, record);
   if (record.spec.namespaces.ipc === "pod") mountShm(paths.shm, label);

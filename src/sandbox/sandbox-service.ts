@@ -59,8 +59,9 @@ export class SandboxService {
       await this.#settleNamesake(spec);
       const existing = joinExistingSandbox(spec, deps.sandboxes.list());
       if (existing !== undefined) return existing.id;
+      using warm = deps.warmShims.take(deps.handlers.get(spec.runtimeHandler || deps.defaultHandler));
       const record = planSandbox(spec, {
-        id: parseSandboxId(deps.newId()),
+        id: warm?.id ?? parseSandboxId(deps.newId()),
         createdAtMs: deps.clock.next(),
         bootId: deps.bootId,
         handlers: [...deps.handlers.keys()],
@@ -71,7 +72,7 @@ export class SandboxService {
         }),
       });
       using _lock = await deps.locks.acquire(record.id);
-      return await runSandbox(deps, record);
+      return await runSandbox(deps, record, warm);
     });
     return whileAlive(run, signal);
   }

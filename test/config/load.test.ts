@@ -50,6 +50,7 @@ const defaults: Config = {
   runtime: {
     defaultHandler: "runc",
     cdiSpecDirs: ["/etc/cdi", "/var/run/cdi"],
+    warmShims: 0,
     handlers: [
       { name: "runc", shim: "containerd-shim-runc-v2", binary: "runc" },
       { name: "crun", shim: "containerd-shim-runc-v2", binary: "crun" },
@@ -112,6 +113,7 @@ const accepted: ReadonlyArray<readonly [string, string, Partial<Config>]> = [
     '[runtime]\ndefault_handler = "kata"\nhandlers.kata = { shim = "/opt/containerd-shim-kata-v2" }\nhandlers.crun.binary = "/opt/crun"',
     {
       runtime: {
+        warmShims: 0,
         defaultHandler: "kata",
         cdiSpecDirs: ["/etc/cdi", "/var/run/cdi"],
         handlers: [

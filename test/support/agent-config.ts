@@ -6,6 +6,8 @@ import type { TestInstance } from "./test-instance.ts";
 export interface AgentSettings {
   /** Host names of image references and the registry ("127.0.0.1:PORT") that answers for each, over plain HTTP. */
   readonly mirrors?: Readonly<Record<string, string>>;
+  /** Shims launched ahead; 0 unless a test is about them. */
+  readonly warmShims?: number;
   /** Tables laid over the ones below, by top-level key. */
   readonly overrides?: Readonly<Record<string, object | string>>;
   /** The table `network`, made of the ranges that nobody else on the machine uses. */
@@ -29,6 +31,8 @@ export function writeAgentConfig(instance: TestInstance, settings: AgentSettings
     metrics: { address: "127.0.0.1:0" },
     runtime: {
       default_handler: "runc",
+      // They come and go by themselves, which the leak check can't tell from a leak: tests of them ask for them.
+      warm_shims: settings.warmShims ?? 0,
       handlers: { runc: { shim, binary: "runc" }, crun: { shim, binary: crunProgram } },
     },
     registry: { config_path: certs },

@@ -34,6 +34,7 @@ export async function readInstanceObjects(place: InstancePlace): Promise<Instanc
       ...globSync([`/run/containerd/runc/podling-${place.name}/*`, `/run/runc/podling-${place.name}*`]),
     ].sort(),
     "sandbox bundle": listing(join(place.state, "sandboxes")),
+    "warm shim": listing(join(place.state, "warm")),
     "container bundle": listing(join(place.state, "containers")),
     "container disk": listing(join(place.root, "containers")),
     snapshot: listing(join(place.root, "snapshots")),
