@@ -9,6 +9,7 @@
  * - `running`: a pod is removed while its container runs
  * - `silent`: the same while the pod's shim is stopped, from before the container is stopped
  * - `recovery`: an agent starts beside a pod that runs
+ * - `warm`: an agent launches shims ahead of their pods, and gives one to a pod (warm-shims.test.ts)
  * - `host`: an agent starts on a host without anything of it, runs nothing, and ends
  */
 export type Course =
@@ -21,6 +22,7 @@ export type Course =
   | "running"
   | "silent"
   | "recovery"
+  | "warm"
   | "host";
 
 /** Every failpoint there is; a test compares the list with src. */
@@ -117,6 +119,10 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "remove.image-record": "life",
   "remove.image-layers": "life",
   "remove.snapshot-forgotten": "life",
+
+  "warm.bundle-written": "warm",
+  "warm.shim-ready": "warm",
+  "run.shim-claimed": "warm",
 
   "recover.pod-observed": "recovery",
   "recover.containers-done": "recovery",
