@@ -14,6 +14,6 @@ export function examine(
   subject: DoctorSubject,
   format: OutputFormat,
 ): { readonly text: string; readonly healthy: boolean } {
-  const findings = planFindings(readHostFacts(programsOf(subject)), subject);
+  const findings = planFindings(readHostFacts(programsOf(subject), subject.root), subject);
   return { text: formatRows(format, findings, columns), healthy: findings.every(({ state }) => state !== "missing") };
 }

@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, readdirSync, readFileSync, statSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import koffi from "koffi";
@@ -19,10 +19,15 @@ export interface HostFacts {
   readonly ipv6: boolean;
   /** Where each program that was asked for is. */
   readonly programs: ReadonlyMap<string, string>;
+  /** Paths of records that the agent could not read and keeps for people to look at. */
+  readonly quarantined: readonly string[];
 }
 
-/** @param programs names to look up in PATH, or absolute paths */
-export function readHostFacts(programs: readonly string[]): HostFacts {
+/**
+ * @param programs names to look up in PATH, or absolute paths
+ * @param root the agent's root directory, which need not be there
+ */
+export function readHostFacts(programs: readonly string[], root: string): HostFacts {
   const kernel = release();
   const cgroup = readCgroup();
   const found = programs.map((name) => [name, findProgram(name)] as const);
@@ -36,7 +41,19 @@ export function readHostFacts(programs: readonly string[]): HostFacts {
     nftablesLibrary: canLoad("libnftables.so.1"),
     ipv6: textOf("/proc/sys/net/ipv6/conf/all/disable_ipv6").trim() === "0",
     programs: new Map(found.flatMap(([name, path]) => (path === undefined ? [] : [[name, path] as const]))),
+    quarantined: filesIn(join(root, "quarantine")),
   };
+}
+
+function filesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory)
+      .toSorted()
+      .map((name) => join(directory, name));
+  } catch {
+    // Made with the first such record.
+    return [];
+  }
 }
 
 function readFilesystems(kernel: string): ReadonlySet<string> {

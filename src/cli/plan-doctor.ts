@@ -2,6 +2,8 @@ import type { HostFacts } from "./doctor-facts.ts";
 
 /** The part of a configuration that says what this machine must have. */
 export interface DoctorSubject {
+  /** The agent's root directory. */
+  readonly root: string;
   readonly runtime: {
     readonly defaultHandler: string;
     readonly handlers: ReadonlyArray<{ readonly name: string; readonly shim: string; readonly binary: string }>;
@@ -47,7 +49,14 @@ export function planFindings(facts: HostFacts, subject: DoctorSubject): readonly
     ...kernelFindings(facts),
     ...cgroupFindings(facts),
     ...capabilityFindings(facts),
+    recordsFinding(facts),
   ];
+}
+
+function recordsFinding({ quarantined }: HostFacts): Finding {
+  const found = quarantined.length === 0 ? "none set aside" : quarantined.join(", ");
+  const lost = "what could not be rebuilt is not listed, and all that it has stays (docs/recovery.md)";
+  return finding("unreadable records", quarantined.length === 0, found, lost, false);
 }
 
 function softwareFindings(facts: HostFacts): readonly Finding[] {

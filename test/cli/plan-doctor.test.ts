@@ -3,6 +3,7 @@ import type { HostFacts } from "../../src/cli/doctor-facts.ts";
 import { planFindings, programsOf } from "../../src/cli/plan-doctor.ts";
 
 const subject = {
+  root: "/var/lib/podling",
   runtime: {
     defaultHandler: "runc",
     handlers: [
@@ -27,6 +28,7 @@ const complete: HostFacts = {
     ["/opt/crun", "/opt/crun"],
     ["containerd-shim-kata-v2", "/usr/bin/containerd-shim-kata-v2"],
   ]),
+  quarantined: [],
 };
 
 /** What a machine lacks, and all that is found wrong with it. */
@@ -51,6 +53,11 @@ const lacking: ReadonlyArray<readonly [string, Partial<HostFacts>, ReadonlyArray
     ],
     ["openat2", { kernel: "5.5.19" }, [["missing", "kernel 5.6", "5.5.19"]]],
     ["overlay", { filesystems: new Set(["ext4"]) }, [["missing", "overlay", "not in the kernel"]]],
+    [
+      "records that can be read",
+      { quarantined: ["/var/lib/podling/quarantine/enis-1.txt"] },
+      [["reduced", "unreadable records", "/var/lib/podling/quarantine/enis-1.txt"]],
+    ],
     ["IPv6", { ipv6: false }, [["reduced", "IPv6", "off"]]],
     [
       "cgroups",

@@ -31,6 +31,19 @@ describe.skipIf(cannotRun("docker-registry", "runc"))("CheckpointContainer", () 
     expect(status?.state).toBe("CONTAINER_RUNNING");
   });
 
+  test("is what crictl checkpoint asks for", async () => {
+    const { agent, crictl } = world();
+    const { containerId } = await runContainer(world());
+    const location = join(agent.instance.scratch, "by-crictl.tar");
+    const works = await requireCriu().then(
+      () => true,
+      () => false,
+    );
+    const { exitCode, stderr } = await crictl.attempt("checkpoint", "--export", location, containerId);
+    expect([exitCode === 0, existsSync(location)]).toEqual([works, works]);
+    if (!works) expect(stderr).toMatch(/FailedPrecondition.*CRIU/);
+  });
+
   test("refuses what it can't do by name", async () => {
     const { client } = world();
     const { containerId } = await runContainer(world());

@@ -3,11 +3,14 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { status as Code } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
+import { runCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { instanceProcesses, networkPins } from "../support/instance-objects.ts";
 import { execOutput, type RunningContainer, runContainer } from "../support/requests.ts";
 import { cannotRun } from "../support/requirements.ts";
 import { useWorld, type World } from "../support/world.ts";
+
+const podling = join(import.meta.dirname, "../../bin/podling");
 
 type Table = "sandboxes" | "containers" | "enis";
 
@@ -54,6 +57,8 @@ describe.skipIf(cannotRun("docker-registry", "runc"))("an agent whose records ca
     expect(kept).toContain(`pod-sandbox-${running.podId}.txt`);
     expect(kept).toContain(`container-${running.containerId}.txt`);
     expect(agent.log()).toContain("rebuilt from the copy in its bundle");
+    const doctor = await runCommand([podling, "doctor", "--config", agent.configPath]);
+    expect(doctor.stdout).toContain(join(agent.instance.root, "quarantine", `container-${running.containerId}.txt`));
     const other = await runContainer(world());
     const { status } = await client.call("PodSandboxStatus", { pod_sandbox_id: other.podId });
     expect(status?.network?.ip).not.toBe(before.pod?.network?.ip);
