@@ -48,6 +48,7 @@ export async function createContainer(
   failpoint("create.recorded");
   await using undo = new AsyncDisposableStack();
   undo.defer(() => undoCreate(deps, record));
+  deps.shims.prepare(sandbox);
 
   // The init layer lies on top of the image's: whatever links an image has at /dev, /proc and /etc, ours are found.
   const lower = [deps.initLayer, ...deps.images.lowerDirectories(record.topChainId)];

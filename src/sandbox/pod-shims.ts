@@ -20,6 +20,8 @@ export interface PodShimsDeps {
 
 /** How long a shim may take to leave by itself before it is killed. */
 const leaveTimeoutMs = 5_000;
+/** A pod's first container is seldom created sooner; a pod that only comes and goes costs no shim at all. */
+const launchDelayMs = 30;
 /** A shim answers in less than a millisecond; one that is given up for slow is killed, so it gets a thousand times that. */
 const answerTimeoutMs = 3_000;
 
@@ -33,6 +35,8 @@ export class PodShims {
   /** Of pods with a shared PID namespace: their shims once it is there. */
   readonly #holding = new Map<SandboxId, Promise<Shim>>();
   readonly #ending = new Set<SandboxId>();
+  /** Pods whose shim is to be launched in a moment. */
+  readonly #soon = new Map<SandboxId, NodeJS.Timeout>();
   /** Pods whose shim runs and did not answer when it was looked for. */
   readonly #silent = new Set<SandboxId>();
   #onLost: (id: SandboxId) => void = () => undefined;
@@ -51,6 +55,18 @@ export class PodShims {
     void this.#keep(id, Promise.resolve(shim));
   }
 
+  /**
+   * Launches the pod's shim a moment later, when the answer to its caller is on its way; at once when the shim is needed
+   * sooner, and never when the pod is stopped before.
+   */
+  prepareSoon(record: SandboxRecord): void {
+    const timer = setTimeout(() => {
+      this.#soon.delete(record.id);
+      this.prepare(record);
+    }, launchDelayMs);
+    this.#soon.set(record.id, timer.unref());
+  }
+
   /** Launches the pod's shim without waiting for it. Whoever needs it first waits, and hears of a failure. */
   prepare(record: SandboxRecord): void {
     this.ensure(record).catch((error: unknown) => {
@@ -66,6 +82,7 @@ export class PodShims {
    * @throws AgentError FailedPrecondition or Unavailable, with the shim's own words; the next call tries again
    */
   ensure(record: SandboxRecord): Promise<Shim> {
+    this.#forgetSoon(record.id);
     if (this.#ending.has(record.id)) {
       return Promise.reject(new AgentError("Unavailable", `The shim of pod sandbox "${record.id}" is being ended`));
     }
@@ -135,6 +152,8 @@ export class PodShims {
    */
   async shutDown(record: SandboxRecord): Promise<void> {
     const { launcher } = this.#deps;
+    const untouched = this.#forgetSoon(record.id);
+    if (untouched && !this.#shims.has(record.id)) return;
     this.#ending.add(record.id);
     try {
       if ((await this.ask(record.id)) === "answers" && (await this.#askToLeave(record))) return;
@@ -167,6 +186,12 @@ export class PodShims {
   runtimeKnows(record: SandboxRecord, id: ContainerId): boolean {
     const handler = this.#deps.handlers.get(record.handler);
     return handler !== undefined && this.#deps.launcher.runtimeKnows(handler, id);
+  }
+
+  /** @returns whether a launch was still to come */
+  #forgetSoon(id: SandboxId): boolean {
+    clearTimeout(this.#soon.get(id));
+    return this.#soon.delete(id);
   }
 
   #locate(record: SandboxRecord): Promise<ShimAddress> {

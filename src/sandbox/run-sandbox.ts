@@ -49,7 +49,7 @@ export async function runSandbox(
   if (user !== undefined) letThrough(deps.layout.state, paths.bundle);
   failpoint("run.bundle-written");
   // Shim and PID namespace are needed only when the first container starts; till then they come up behind the caller's back.
-  deps.shims.prepare(record);
+  deps.shims.prepareSoon(record);
   deps.sandboxes.put({ ...record, state: "ready", network });
   failpoint("run.ready");
   undo.move();
