@@ -32,6 +32,13 @@ binary = "crun"
 snapshotter = "auto"                 # "overlay"; "auto" chooses overlay until "erofs" is built
 parallel_layers = 0                  # 0: from the cores
 durable = true                       # syncfs before an image is recorded as present
+[images.gc]                          # removes images that no container uses, the longest unused first
+high_threshold = 85                  # percent of root's file system in use at which space is made; 100: never
+low_threshold = 80                   # percent in use at which enough has been made
+minimum_age = "2m"                   # what was used, pulled or asked for since then stays
+maximum_age = "0s"                   # what has not been used for so long goes, whatever space there is; "0s": nothing does
+interval = "5m"                      # between two looks; "0s": only by podling images gc
+pinned = []                          # never removed: references, with * for any text, such as "registry.k8s.io/pause:*"
 [registry]
 config_path = "/etc/podling/certs.d" # containerd's hosts.toml layout
 

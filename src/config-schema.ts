@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { isAbsolute, normalize } from "node:path";
 import { z } from "zod";
+import { parseDuration } from "./common/duration.ts";
 import { type InstanceName, parseInstanceName } from "./common/ids.ts";
 
 /** How the runtime starts pods that ask for this handler; several may share one shim. */
@@ -31,6 +32,22 @@ export interface VSwitchSettings {
   readonly reserved: readonly string[];
 }
 
+/** When images that nobody uses are removed. */
+export interface ImageGcConfig {
+  /** Percent of the images' file system in use at which images go; 100: never. */
+  readonly highPercent: number;
+  /** Percent in use at which enough have gone. */
+  readonly lowPercent: number;
+  /** What was in use less long ago stays. */
+  readonly minimumAgeMs: number;
+  /** What has been out of use for this long goes; 0: nothing does for that. */
+  readonly maximumAgeMs: number;
+  /** Between two looks; 0: only when asked to. */
+  readonly intervalMs: number;
+  /** References and patterns with `*`, not yet checked. */
+  readonly pinned: readonly string[];
+}
+
 /** Everything an agent is told, complete: what the file leaves out has its default. Paths are absolute and normal. */
 export interface Config {
   readonly instance: InstanceName;
@@ -54,7 +71,12 @@ export interface Config {
     readonly warmShims: number;
   };
   /** `parallelLayers` 0: as many as the cores allow. */
-  readonly images: { readonly snapshotter: "overlay"; readonly parallelLayers: number; readonly durable: boolean };
+  readonly images: {
+    readonly snapshotter: "overlay";
+    readonly parallelLayers: number;
+    readonly durable: boolean;
+    readonly gc: ImageGcConfig;
+  };
   readonly registry: { readonly configPath: string };
   readonly network: {
     readonly provider: "local-vpc";
@@ -104,6 +126,11 @@ const handler = z.strictObject({
 const handlerName = z
   .string()
   .regex(/^[A-Za-z0-9][\w.-]{0,62}$/, "must be named with 1 to 63 letters, digits, '.', '_' and '-'");
+const percent = z.int("must be a whole number of percent").min(1, "must be 1 or more").max(100, "must be at most 100");
+const duration = text('a duration such as "2m" or "168h", at most "8760h"', (value) => {
+  const durationMs = parseDuration(value);
+  return durationMs !== undefined && durationMs <= 8760 * 3_600_000;
+}).transform((value) => parseDuration(value) ?? 0);
 const tlsNotBuilt = z.literal("", { error: 'not built yet: must be left out, with grpc.tcp_address = ""' });
 
 /** The one security group a configuration may name until security groups are built: the default's, without rules. */
@@ -142,6 +169,14 @@ export const configSchema = z.strictObject({
       .min(0, "must be 0 or more")
       .max(64, "must be at most 64"),
     durable: flag,
+    gc: section({
+      high_threshold: percent,
+      low_threshold: percent,
+      minimum_age: duration,
+      maximum_age: duration,
+      interval: duration,
+      pinned: z.array(filled, "must be an array of image references, in which * stands for any text"),
+    }),
   }),
   registry: section({ config_path: absolutePath }),
   network: section({
@@ -186,7 +221,12 @@ export function toConfig(file: z.output<typeof configSchema>): Config {
       warmShims: file.runtime.warm_shims,
       handlers: Object.entries(file.runtime.handlers).map(([name, { shim, binary }]) => ({ name, shim, binary })),
     },
-    images: { snapshotter: "overlay", parallelLayers: file.images.parallel_layers, durable: file.images.durable },
+    images: {
+      snapshotter: "overlay",
+      parallelLayers: file.images.parallel_layers,
+      durable: file.images.durable,
+      gc: toImageGc(file.images.gc),
+    },
     registry: { configPath: file.registry.config_path },
     network: {
       provider: "local-vpc",
@@ -208,6 +248,17 @@ export function toConfig(file: z.output<typeof configSchema>): Config {
     storage: { ephemeralSizeBytes: file.storage.ephemeral_size },
     manifests: file.manifests,
     cluster: { id: file.cluster.id, node: file.cluster.node === "" ? hostname() : file.cluster.node },
+  };
+}
+
+function toImageGc(file: z.output<typeof configSchema>["images"]["gc"]): ImageGcConfig {
+  return {
+    highPercent: file.high_threshold,
+    lowPercent: file.low_threshold,
+    minimumAgeMs: file.minimum_age,
+    maximumAgeMs: file.maximum_age,
+    intervalMs: file.interval,
+    pinned: file.pinned,
   };
 }
 

@@ -151,7 +151,10 @@ function unwrapped(schema: unknown): unknown {
 
 /** What no single key shows: names that must be defined elsewhere. Looks at the raw values, so that it always runs. */
 function crossProblems(merged: Sourced): readonly ConfigProblem[] {
-  const problems: ConfigProblem[] = [...streamingProblems(tableAt(merged, ["streaming"]))];
+  const problems: ConfigProblem[] = [
+    ...streamingProblems(tableAt(merged, ["streaming"])),
+    ...imageGcProblems(tableAt(merged, ["images", "gc"])),
+  ];
   const handlers = Object.keys(tableAt(merged, ["runtime", "handlers"]));
   requireOneOf(problems, merged, ["runtime", "default_handler"], handlers, "[runtime.handlers.NAME]");
   const vpcs = entriesAt(merged, ["network", "vpcs"]);
@@ -171,6 +174,14 @@ function crossProblems(merged: Sourced): readonly ConfigProblem[] {
     requireOneOf(problems, merged, ["network", "vswitches", place, "vpc"], vpcIds, "the ids of [[network.vpcs]]");
   }
   return problems;
+}
+
+/** Space made down to a threshold above the one it is made at would be made again at once. */
+function imageGcProblems({ high_threshold, low_threshold }: Readonly<Record<string, unknown>>) {
+  if (typeof high_threshold !== "number" || typeof low_threshold !== "number") return [];
+  if (low_threshold < high_threshold) return [];
+  const message = `low_threshold, ${low_threshold}, must be less than high_threshold, ${high_threshold}`;
+  return [{ path: ["images", "gc"], message }];
 }
 
 /** Whoever sees a stream's URL can use it, so it leaves the machine only encrypted. */

@@ -3,12 +3,17 @@ import { runProgram, type ServeOptions } from "./cli/program.ts";
 import { defaultConfigPath, loadConfig } from "./config.ts";
 import { defaultConfigText } from "./config-default.ts";
 import type { Config } from "./config-schema.ts";
+import { PinnedReferences } from "./images/pinned-references.ts";
 import { parseNetworkConfig } from "./network/vpc-config.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 
 function readConfig(path: string, options: { readonly mayBeAbsent: boolean }): Config {
-  return loadConfig(path, { ...options, checks: [({ network }) => void parseNetworkConfig(network)] });
+  const checks = [
+    ({ network }: Config) => void parseNetworkConfig(network),
+    ({ images }: Config) => void new PinnedReferences(images.gc.pinned),
+  ];
+  return loadConfig(path, { ...options, checks });
 }
 
 async function serve({ configPath, mayBeAbsent }: ServeOptions): Promise<void> {

@@ -164,6 +164,7 @@ function openImages(config: Config, database: Database, log: Log): Images {
     registryConfigPath: config.registry.configPath,
     parallelLayers: config.images.parallelLayers,
     durable: config.images.durable,
+    gc: config.images.gc,
   });
 }
 

@@ -1,10 +1,12 @@
 import { Command, CommanderError, Option } from "commander";
 import { AgentError, errorText } from "../common/errors.ts";
-import { AgentClient, defaultAddress } from "./agent-client.ts";
+import { AgentClient } from "./agent-client.ts";
+import { type ClientOptions, clientCommand, formatOption } from "./client-options.ts";
 import { readCredentials } from "./credentials.ts";
 import { examine } from "./doctor-command.ts";
-import { imageColumns, listImages, listPods, podColumns } from "./list-commands.ts";
-import { formatRows, formatValue, type OutputFormat, outputFormats } from "./output.ts";
+import { addImages } from "./image-commands.ts";
+import { listPods, podColumns } from "./list-commands.ts";
+import { formatRows, formatValue, type OutputFormat } from "./output.ts";
 import type { DoctorSubject } from "./plan-doctor.ts";
 import { pullWithProgress } from "./pull-command.ts";
 
@@ -23,11 +25,6 @@ export interface ProgramParts {
   readonly serve: (options: ServeOptions) => Promise<void>;
   /** @throws AgentError listing the faults, one a line */
   readonly readConfig: (path: string, options: { readonly mayBeAbsent: boolean }) => DoctorSubject;
-}
-
-interface ClientOptions {
-  readonly address: string;
-  readonly output: OutputFormat;
 }
 
 /**
@@ -132,15 +129,6 @@ function addPull(program: Command): void {
     });
 }
 
-function addImages(program: Command): void {
-  clientCommand(program.command("images"))
-    .description("list the images")
-    .action(async ({ address, output }: ClientOptions) => {
-      using client = new AgentClient(address);
-      process.stdout.write(formatRows(output, await listImages(client), imageColumns));
-    });
-}
-
 function addPods(program: Command): void {
   const pods = program.command("pods").description("list the pods");
   clientCommand(pods.command("list", { isDefault: true }))
@@ -151,16 +139,6 @@ function addPods(program: Command): void {
     });
 }
 
-function clientCommand(command: Command): Command {
-  return command
-    .addOption(new Option("--address <socket>", "the agent's socket").env("PODLING_ADDRESS").default(defaultAddress))
-    .addOption(formatOption());
-}
-
 function configOption(parts: ProgramParts): Option {
   return new Option("--config <file>", `the configuration (default: ${parts.defaultConfigPath}, if there is one)`);
-}
-
-function formatOption(): Option {
-  return new Option("-o, --output <format>", "how to print the result").choices(outputFormats).default("table");
 }

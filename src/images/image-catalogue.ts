@@ -49,6 +49,16 @@ export class ImageCatalogue {
     return this.#byId.get(added.id) ?? added;
   }
 
+  /** Pins an image or ends that. @returns false when there is none */
+  setPinned(id: Digest, pinned: boolean): boolean {
+    const record = this.#byId.get(id);
+    if (record === undefined) return false;
+    const changed = { ...record, pinned };
+    this.#table.put(id, changed);
+    this.#byId.set(id, changed);
+    return true;
+  }
+
   /** Removes an image with all its names; false when there is none. */
   remove(id: Digest): boolean {
     if (!this.#byId.has(id)) return false;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { errorText } from "../common/errors.ts";
-import { newId } from "../common/ids.ts";
+import { AgentError, errorText } from "../common/errors.ts";
+import { type Digest, newId } from "../common/ids.ts";
 import type { Log } from "../common/log.ts";
 import type { Database } from "../state/database.ts";
 import { RecordTable } from "../state/record-table.ts";
@@ -9,13 +9,17 @@ import { ConnectionPool } from "./connection-pool.ts";
 import { ContentStore } from "./content-store.ts";
 import { loadRegistryHosts } from "./hosts-config.ts";
 import { ImageCatalogue } from "./image-catalogue.ts";
+import { ImageGc, type ImageGcSettings } from "./image-gc.ts";
+import { gcFacts } from "./image-gc-facts.ts";
 import { decodeImageRecord, type ImageRecord } from "./image-record.ts";
+import { decodeImageUse, ImageUses } from "./image-uses.ts";
 import { decodeIngestRecord } from "./ingest-record.ts";
 import { Ingests } from "./ingests.ts";
 import { readDigest } from "./json-document.ts";
 import { LayerFlights } from "./layer-flights.ts";
 import type { LayerLimits } from "./layer-job.ts";
 import { LayerPool } from "./layer-pool.ts";
+import { PinnedReferences } from "./pinned-references.ts";
 import { hostPlatform } from "./platform.ts";
 import { pullImage } from "./pull-image.ts";
 import { ProgressFeed, type PullProgress } from "./pull-progress.ts";
@@ -42,7 +46,11 @@ export interface ImagesOptions {
   readonly limits?: TransferLimits;
   /** What one layer may cost. */
   readonly layerLimits?: LayerLimits;
+  /** When images that nobody uses go; without it none do. `pinned` as {@link PinnedReferences} takes it. */
+  readonly gc?: ImageGcSettings & { readonly pinned: readonly string[] };
 }
+
+const noGc = { highPercent: 100, lowPercent: 100, minimumAgeMs: 0, maximumAgeMs: 0, intervalMs: 0, pinned: [] };
 
 export interface PullRequest {
   readonly reference: string;
@@ -62,6 +70,10 @@ export class Images implements AsyncDisposable {
   readonly #catalogue: ImageCatalogue;
   readonly #keeper: SnapshotKeeper;
   readonly #ingests: Ingests;
+  readonly #uses: ImageUses;
+  readonly #pinned: PinnedReferences;
+  /** Removes what nobody uses; started by {@link recover}. */
+  readonly gc: ImageGc;
   readonly #pulls = new SharedWork<ImageRecord>();
   readonly #progress = new ProgressFeed();
 
@@ -89,6 +101,21 @@ export class Images implements AsyncDisposable {
       newId,
       nowMs: Date.now,
     });
+    this.#uses = new ImageUses({
+      table: new RecordTable(database, "image_uses", decodeImageUse),
+      transaction: (body) => database.transaction(body),
+      monotonicMs: () => performance.now(),
+      nowMs: Date.now,
+    });
+    const { pinned, ...settings } = options.gc ?? noGc;
+    this.#pinned = new PinnedReferences(pinned);
+    this.gc = new ImageGc({
+      settings,
+      directory: rootDirectory,
+      facts: () => this.#gcFacts(),
+      remove: (id) => this.remove(id),
+      log: options.log,
+    });
   }
 
   /**
@@ -104,7 +131,7 @@ export class Images implements AsyncDisposable {
       pullImage(
         {
           content: this.#content,
-          catalogue: this.#catalogue,
+          catalogue: { add: (record, together) => this.#add(record, together) },
           ingests: this.#ingests,
           flights: this.#flights,
           snapshots: this.#snapshots,
@@ -124,11 +151,34 @@ export class Images implements AsyncDisposable {
    * @throws AgentError InvalidArgument for an empty reference or an ambiguous prefix
    */
   resolve(reference: string): ImageRecord | undefined {
-    return this.#catalogue.resolve(reference);
+    const image = this.#catalogue.resolve(reference);
+    if (image === undefined) return undefined;
+    this.#uses.asked(image.id);
+    return this.#shown(image);
   }
 
   list(): readonly ImageRecord[] {
-    return this.#catalogue.list();
+    return this.#catalogue.list().map((image) => this.#shown(image));
+  }
+
+  /**
+   * Pins an image so that it is never collected, or ends that; a pin of the configuration stays.
+   * @throws AgentError NotFound, InvalidArgument
+   */
+  setPinned(reference: string, pinned: boolean): ImageRecord {
+    const { id } = this.#find(reference);
+    this.#catalogue.setPinned(id, pinned);
+    return this.#find(id);
+  }
+
+  /**
+   * Keeps an image from being collected for a while, also by later agents.
+   * @returns the image's id and when that ends, ISO 8601
+   * @throws AgentError NotFound, InvalidArgument
+   */
+  lease(reference: string, durationMs: number): { readonly id: Digest; readonly until: string } {
+    const { id } = this.#find(reference);
+    return { id, until: this.#uses.lease(id, durationMs) };
   }
 
   /** Removes the image with all its names; its layers go when nothing needs them. Missing already counts as done. */
@@ -143,11 +193,14 @@ export class Images implements AsyncDisposable {
   hold(containerId: string, topChainIds: readonly string[]): void {
     const chainIds = topChainIds.map((chainId) => readDigest(chainId, "top chain id"));
     this.#keeper.hold(`container/${containerId}`, chainIds);
+    this.#noteUse(chainIds);
   }
 
   /** Ends a hold and removes the layers that nothing needs any more. */
   async release(containerId: string): Promise<void> {
-    this.#keeper.letGo(`container/${containerId}`);
+    const holder = `container/${containerId}`;
+    this.#noteUse(this.#keeper.holders().get(holder) ?? []);
+    this.#keeper.letGo(holder);
     await this.#collect();
   }
 
@@ -166,6 +219,7 @@ export class Images implements AsyncDisposable {
     const onBad = (id: string, error: unknown) =>
       log.error({ imageId: id, error: errorText(error) }, "image record unreadable, left alone");
     this.#catalogue.load(onBad);
+    this.#uses.load();
     await this.#snapshots.recover();
     for (const image of this.#catalogue.list()) {
       if (image.chainIds.every((chainId) => this.#snapshots.has(chainId))) continue;
@@ -177,6 +231,7 @@ export class Images implements AsyncDisposable {
     if (keepAll) this.#keeper.hold("containers whose records can't be read", present);
     database.run("DELETE FROM ingests");
     await this.#collect();
+    this.gc.start();
   }
 
   /** What images take on disk. `mountpoint` is an existing path on their file system. */
@@ -197,9 +252,58 @@ export class Images implements AsyncDisposable {
 
   /** Aborts and rolls back pulls under way, ends the worker threads and connections. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.gc[Symbol.asyncDispose]();
     await this.#pulls.close();
     await this.#layers.close();
     await this.#pool[Symbol.asyncDispose]();
+  }
+
+  #find(reference: string): ImageRecord {
+    const image = this.resolve(reference);
+    if (image !== undefined) return image;
+    throw new AgentError("NotFound", `Image ${JSON.stringify(reference.slice(0, 300))} is not on this node`);
+  }
+
+  /** The image as callers see it: pinned also by the configuration. */
+  #shown(image: ImageRecord): ImageRecord {
+    return image.pinned || this.#pinned.match(image) === undefined ? image : { ...image, pinned: true };
+  }
+
+  #add(record: ImageRecord, together?: () => void): ImageRecord {
+    const added = this.#catalogue.add(record, together);
+    this.#uses.used(added.id);
+    return added;
+  }
+
+  #noteUse(chainIds: readonly Digest[]): void {
+    for (const image of this.#catalogue.list()) {
+      const top = image.chainIds.at(-1);
+      if (top !== undefined && chainIds.includes(top)) this.#uses.used(image.id);
+    }
+  }
+
+  #gcFacts(): ReturnType<typeof gcFacts> {
+    const images = this.#catalogue.list();
+    const facts = gcFacts({
+      images,
+      layers: this.#snapshots.list(),
+      holders: this.#keeper.holders(),
+      pulls: this.#ingests.running(),
+      uses: this.#uses,
+      pinOf: (image) => (image.pinned ? "an operator" : this.#pinned.match(image)),
+      isKeptTry: (holder) => this.#ingests.isKept(holder),
+    });
+    const inUse = new Set(facts.images.filter(({ users }) => users.length > 0).map(({ id }) => id));
+    try {
+      this.#uses.watch(
+        images.map(({ id }) => id),
+        inUse,
+      );
+    } catch (error) {
+      // A disk without room is what the collection is for; what is not written down now is so the next time.
+      this.#options.log.warn({ error: errorText(error) }, "the use of images can't be recorded");
+    }
+    return facts;
   }
 
   async #collect(): Promise<void> {

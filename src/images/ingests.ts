@@ -89,6 +89,17 @@ export class Ingests {
     return [...this.#contents.values()].flat();
   }
 
+  /** The references of the pulls under way, by their ids. */
+  running(): ReadonlyMap<string, string> {
+    const pulling = [...this.#records.values()].filter(({ state }) => state === "pulling");
+    return new Map(pulling.map(({ id, reference }) => [id, reference]));
+  }
+
+  /** Whether the id is that of a failed pull whose layers wait for another try. */
+  isKept(id: string): boolean {
+    return this.#records.get(id)?.state === "kept";
+  }
+
   #kept(matches: (record: IngestRecord) => boolean): readonly IngestRecord[] {
     return [...this.#records.values()].filter((record) => record.state === "kept" && matches(record));
   }

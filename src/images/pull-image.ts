@@ -15,7 +15,7 @@ import type { RegistryClient } from "./registry-client.ts";
 
 export interface PullDependencies {
   readonly content: ContentStore;
-  readonly catalogue: ImageCatalogue;
+  readonly catalogue: Pick<ImageCatalogue, "add">;
   readonly ingests: Ingests;
   readonly flights: LayerFlights;
   readonly snapshots: { has(chainId: Digest): boolean; sync(): Promise<void> };

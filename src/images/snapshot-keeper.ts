@@ -32,6 +32,11 @@ export class SnapshotKeeper {
     this.#holders.delete(holder);
   }
 
+  /** Who holds which snapshots now. */
+  holders(): ReadonlyMap<string, readonly Digest[]> {
+    return this.#holders;
+  }
+
   /** Removes what nobody needs. A snapshot that somebody begins to need meanwhile stays. */
   async collect(): Promise<void> {
     using _turn = await this.#collecting.acquire("");

@@ -5,6 +5,7 @@ import type { ProtoGrpcType } from "../generated/admin.ts";
 import type { AdminServiceHandlers } from "../generated/podling/v1/AdminService.ts";
 import type { PullProgress as PullProgressMessage } from "../generated/podling/v1/PullProgress.ts";
 import type { CallContext } from "./call-context.ts";
+import { type ImageGcRpcDeps, imageGcRpcs } from "./image-gc-rpcs.ts";
 import { LatestQueue } from "./latest-queue.ts";
 import type { RpcObserver } from "./rpc-metrics.ts";
 import { type Rpcs, serve } from "./serve.ts";
@@ -27,7 +28,7 @@ export interface AdminRpcDeps {
     readonly root: string;
     readonly state: string;
   };
-  readonly images: { onPullProgress(listener: (step: PullStep) => void): Disposable };
+  readonly images: ImageGcRpcDeps["images"] & { onPullProgress(listener: (step: PullStep) => void): Disposable };
   /** The full form of a reference, as the steps have it. @throws AgentError for text that is none */
   readonly fullReference: (reference: string) => string;
   readonly log: Log;
@@ -52,6 +53,7 @@ export function adminService(deps: AdminRpcDeps): AdminService {
   const rpcs: Rpcs<AdminServiceHandlers> = {
     Info: () => ({ ...deps.about, pid: String(process.pid) }),
     WatchPulls: ({ reference }, context) => board.watch(wantedReferences(deps, reference), context),
+    ...imageGcRpcs(deps),
   };
   return {
     definition,

@@ -9,7 +9,7 @@ import type { RpcMetrics } from "./rpc-metrics.ts";
 export interface AgentMetricsDeps {
   readonly about: { readonly instance: string; readonly version: string; readonly profile: string };
   readonly sandboxes: Pick<SandboxService, "listSandboxes" | "listContainers" | "status">;
-  readonly images: Pick<Images, "list" | "onPullProgress">;
+  readonly images: Pick<Images, "list" | "onPullProgress"> & { readonly gc: Pick<Images["gc"], "counts"> };
   readonly events: Pick<EventFanOut, "subscribers">;
   readonly rpcs: Pick<RpcMetrics, "families">;
 }
@@ -39,7 +39,13 @@ export class AgentMetrics implements Disposable {
   }
 
   families(): readonly TextFamily[] {
-    return [...this.#process(), ...this.#loop(), ...this.#inventory(), ...this.#deps.rpcs.families()];
+    return [
+      ...this.#process(),
+      ...this.#loop(),
+      ...this.#inventory(),
+      ...this.#collection(),
+      ...this.#deps.rpcs.families(),
+    ];
   }
 
   [Symbol.dispose](): void {
@@ -101,6 +107,21 @@ export class AgentMetrics implements Disposable {
       ]),
     ];
   }
+
+  #collection(): readonly TextFamily[] {
+    const { passes, failures, removedImages, freedBytes } = this.#deps.images.gc.counts();
+    const removed = Object.entries(removedImages).map(([reason, value]) => ({ labels: { reason }, value }));
+    return [
+      counter("podling_image_gc_passes_total", "Passes that looked for unused images.", [{ value: passes }]),
+      counter("podling_image_gc_removed_total", "Unused images that were removed, by why.", removed),
+      counter("podling_image_gc_failures_total", "Unused images whose removal failed.", [{ value: failures }]),
+      counter("podling_image_gc_freed_bytes_total", "Bytes of layers that went with them.", [{ value: freedBytes }]),
+    ];
+  }
+}
+
+function counter(name: string, help: string, samples: TextFamily["samples"]): TextFamily {
+  return { name, help, type: "counter", samples };
 }
 
 function gauge(name: string, help: string, samples: TextFamily["samples"]): TextFamily {

@@ -45,4 +45,8 @@ export const migrations: readonly string[] = [
   CREATE INDEX addresses_by_eni ON addresses (eni);
   CREATE INDEX addresses_by_holder ON addresses (holder) WHERE holder IS NOT NULL;
   `,
+  `
+  -- how long each image has been idle, and its lease: what the collection of images goes by
+  CREATE TABLE image_uses (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+  `,
 ];

@@ -1,7 +1,15 @@
 import type { Database } from "./database.ts";
 
 /** The tables of the schema that hold one JSON record a row. */
-export type RecordTableName = "sandboxes" | "containers" | "images" | "snapshots" | "ingests" | "vpcs" | "enis";
+export type RecordTableName =
+  | "sandboxes"
+  | "containers"
+  | "images"
+  | "image_uses"
+  | "snapshots"
+  | "ingests"
+  | "vpcs"
+  | "enis";
 
 /** One table of JSON records, keyed by id. `decode` checks what the disk gave before anybody trusts it. */
 export class RecordTable<Body> {

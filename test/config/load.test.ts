@@ -39,6 +39,15 @@ function faultsOf(path: string): readonly string[] {
   return [];
 }
 
+const defaultGc = {
+  highPercent: 85,
+  lowPercent: 80,
+  minimumAgeMs: 120_000,
+  maximumAgeMs: 0,
+  intervalMs: 300_000,
+  pinned: [],
+};
+
 const defaults: Config = {
   instance: load("").instance,
   root: "/var/lib/podling",
@@ -56,7 +65,7 @@ const defaults: Config = {
       { name: "crun", shim: "containerd-shim-runc-v2", binary: "crun" },
     ],
   },
-  images: { snapshotter: "overlay", parallelLayers: 0, durable: true },
+  images: { snapshotter: "overlay", parallelLayers: 0, durable: true, gc: defaultGc },
   registry: { configPath: "/etc/podling/certs.d" },
   network: {
     provider: "local-vpc",
@@ -105,7 +114,25 @@ const accepted: ReadonlyArray<readonly [string, string, Partial<Config>]> = [
     'profile = "node"\nimages.durable = false\nimages.parallel_layers = 4',
     {
       profile: "node",
-      images: { snapshotter: "overlay", parallelLayers: 4, durable: false },
+      images: { snapshotter: "overlay", parallelLayers: 4, durable: false, gc: defaultGc },
+    },
+  ],
+  [
+    "when images are collected",
+    '[images.gc]\nhigh_threshold = 100\nmaximum_age = "168h"\ninterval = "0s"\npinned = ["registry.k8s.io/pause:*"]',
+    {
+      images: {
+        snapshotter: "overlay",
+        parallelLayers: 0,
+        durable: true,
+        gc: {
+          ...defaultGc,
+          highPercent: 100,
+          maximumAgeMs: 7 * 86_400_000,
+          intervalMs: 0,
+          pinned: ["registry.k8s.io/pause:*"],
+        },
+      },
     },
   ],
   [
@@ -158,10 +185,21 @@ const refused: ReadonlyArray<readonly [string, string, readonly string[]]> = [
     'root = "/r"\nprofil = "node"\n[images]\ndurable = true\n"para\\nllel" = 1\n[network]\n[[network.vpcs]]\nid = "v"\ncidr = "c"\nipv6_cidr = "d"\nnat = true\n[nowhere.x]\n',
     [
       "config.toml:2: unknown key profil: known here are instance, root, state, profile, grpc, streaming, metrics, runtime, images, registry, network, storage, manifests, cluster",
-      'config.toml:5: unknown key images."para\\nllel": known here are snapshotter, parallel_layers, durable',
+      'config.toml:5: unknown key images."para\\nllel": known here are snapshotter, parallel_layers, durable, gc',
       "config.toml:7: network.vswitches: must have at least one entry",
       "config.toml:11: unknown key network.vpcs[0].nat: known here are id, cidr, ipv6_cidr, nat_gateway",
       "config.toml:12: unknown key nowhere: known here are instance, root, state, profile, grpc, streaming, metrics, runtime, images, registry, network, storage, manifests, cluster",
+    ],
+  ],
+  [
+    "thresholds and ages of the collection that can't be",
+    '[images.gc]\nhigh_threshold = 70\nmaximum_age = "7d"\nminimum_age = "-1s"\ninterval = "10000h"\npinned = [""]\n',
+    [
+      "config.toml:1: images.gc: low_threshold, 80, must be less than high_threshold, 70",
+      'config.toml:3: images.gc.maximum_age = "7d": must be a duration such as "2m" or "168h", at most "8760h"',
+      'config.toml:4: images.gc.minimum_age = "-1s": must be a duration such as "2m" or "168h", at most "8760h"',
+      'config.toml:5: images.gc.interval = "10000h": must be a duration such as "2m" or "168h", at most "8760h"',
+      'config.toml:6: images.gc.pinned[0] = "": must be text that is not empty',
     ],
   ],
   ["a syntax error", 'root = "/r"\nstate = /run\n', ["config.toml:2: not TOML at column 9: invalid value"]],
@@ -292,7 +330,7 @@ describe("loadConfig()", () => {
       "conf.d/2.toml": '[storage]\nephemeral_size = "-1"\n[[network.vswitches]]\nid = "vsw-a"\n',
     });
     expect(faultsOf(path)).toEqual([
-      "conf.d/1.toml:3: unknown key images.foo: known here are snapshotter, parallel_layers, durable",
+      "conf.d/1.toml:3: unknown key images.foo: known here are snapshotter, parallel_layers, durable, gc",
       'conf.d/2.toml:2: storage.ephemeral_size = "-1": must be a size such as "30Gi"',
       "conf.d/2.toml:3: network.vpcs: must have at least one entry",
       "conf.d/2.toml:3: network.vswitches[0].cidr is missing: must be text that is not empty",

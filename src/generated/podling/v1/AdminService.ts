@@ -2,12 +2,35 @@
 
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
+import type { CollectImagesRequest as _podling_v1_CollectImagesRequest, CollectImagesRequest__Output as _podling_v1_CollectImagesRequest__Output } from '../../podling/v1/CollectImagesRequest.ts';
+import type { CollectImagesResponse as _podling_v1_CollectImagesResponse, CollectImagesResponse__Output as _podling_v1_CollectImagesResponse__Output } from '../../podling/v1/CollectImagesResponse.ts';
 import type { InfoRequest as _podling_v1_InfoRequest, InfoRequest__Output as _podling_v1_InfoRequest__Output } from '../../podling/v1/InfoRequest.ts';
 import type { InfoResponse as _podling_v1_InfoResponse, InfoResponse__Output as _podling_v1_InfoResponse__Output } from '../../podling/v1/InfoResponse.ts';
+import type { LeaseImageRequest as _podling_v1_LeaseImageRequest, LeaseImageRequest__Output as _podling_v1_LeaseImageRequest__Output } from '../../podling/v1/LeaseImageRequest.ts';
+import type { LeaseImageResponse as _podling_v1_LeaseImageResponse, LeaseImageResponse__Output as _podling_v1_LeaseImageResponse__Output } from '../../podling/v1/LeaseImageResponse.ts';
+import type { PinImageRequest as _podling_v1_PinImageRequest, PinImageRequest__Output as _podling_v1_PinImageRequest__Output } from '../../podling/v1/PinImageRequest.ts';
+import type { PinImageResponse as _podling_v1_PinImageResponse, PinImageResponse__Output as _podling_v1_PinImageResponse__Output } from '../../podling/v1/PinImageResponse.ts';
 import type { PullProgress as _podling_v1_PullProgress, PullProgress__Output as _podling_v1_PullProgress__Output } from '../../podling/v1/PullProgress.ts';
 import type { WatchPullsRequest as _podling_v1_WatchPullsRequest, WatchPullsRequest__Output as _podling_v1_WatchPullsRequest__Output } from '../../podling/v1/WatchPullsRequest.ts';
 
 export interface AdminServiceClient extends grpc.Client {
+  /**
+   * Removes the images that the configuration's [images.gc] gives up now, or only says which, and why each other one
+   * stays. Joins a collection that runs. What a container, a pull, a pin or a lease needs is never removed.
+   */
+  CollectImages(argument: _podling_v1_CollectImagesRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_CollectImagesResponse__Output>): grpc.ClientUnaryCall;
+  CollectImages(argument: _podling_v1_CollectImagesRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_podling_v1_CollectImagesResponse__Output>): grpc.ClientUnaryCall;
+  CollectImages(argument: _podling_v1_CollectImagesRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_CollectImagesResponse__Output>): grpc.ClientUnaryCall;
+  CollectImages(argument: _podling_v1_CollectImagesRequest, callback: grpc.requestCallback<_podling_v1_CollectImagesResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * Removes the images that the configuration's [images.gc] gives up now, or only says which, and why each other one
+   * stays. Joins a collection that runs. What a container, a pull, a pin or a lease needs is never removed.
+   */
+  collectImages(argument: _podling_v1_CollectImagesRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_CollectImagesResponse__Output>): grpc.ClientUnaryCall;
+  collectImages(argument: _podling_v1_CollectImagesRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_podling_v1_CollectImagesResponse__Output>): grpc.ClientUnaryCall;
+  collectImages(argument: _podling_v1_CollectImagesRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_CollectImagesResponse__Output>): grpc.ClientUnaryCall;
+  collectImages(argument: _podling_v1_CollectImagesRequest, callback: grpc.requestCallback<_podling_v1_CollectImagesResponse__Output>): grpc.ClientUnaryCall;
+  
   /**
    * Says which agent answers and how it is set up.
    */
@@ -22,6 +45,36 @@ export interface AdminServiceClient extends grpc.Client {
   info(argument: _podling_v1_InfoRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_podling_v1_InfoResponse__Output>): grpc.ClientUnaryCall;
   info(argument: _podling_v1_InfoRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_InfoResponse__Output>): grpc.ClientUnaryCall;
   info(argument: _podling_v1_InfoRequest, callback: grpc.requestCallback<_podling_v1_InfoResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
+   * Keeps an image from being collected for a while, also by later agents; replaces its former lease. NotFound without it.
+   */
+  LeaseImage(argument: _podling_v1_LeaseImageRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_LeaseImageResponse__Output>): grpc.ClientUnaryCall;
+  LeaseImage(argument: _podling_v1_LeaseImageRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_podling_v1_LeaseImageResponse__Output>): grpc.ClientUnaryCall;
+  LeaseImage(argument: _podling_v1_LeaseImageRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_LeaseImageResponse__Output>): grpc.ClientUnaryCall;
+  LeaseImage(argument: _podling_v1_LeaseImageRequest, callback: grpc.requestCallback<_podling_v1_LeaseImageResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * Keeps an image from being collected for a while, also by later agents; replaces its former lease. NotFound without it.
+   */
+  leaseImage(argument: _podling_v1_LeaseImageRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_LeaseImageResponse__Output>): grpc.ClientUnaryCall;
+  leaseImage(argument: _podling_v1_LeaseImageRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_podling_v1_LeaseImageResponse__Output>): grpc.ClientUnaryCall;
+  leaseImage(argument: _podling_v1_LeaseImageRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_LeaseImageResponse__Output>): grpc.ClientUnaryCall;
+  leaseImage(argument: _podling_v1_LeaseImageRequest, callback: grpc.requestCallback<_podling_v1_LeaseImageResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
+   * Keeps an image from being collected until it is unpinned or removed by name, or ends that. NotFound without it.
+   */
+  PinImage(argument: _podling_v1_PinImageRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_PinImageResponse__Output>): grpc.ClientUnaryCall;
+  PinImage(argument: _podling_v1_PinImageRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_podling_v1_PinImageResponse__Output>): grpc.ClientUnaryCall;
+  PinImage(argument: _podling_v1_PinImageRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_PinImageResponse__Output>): grpc.ClientUnaryCall;
+  PinImage(argument: _podling_v1_PinImageRequest, callback: grpc.requestCallback<_podling_v1_PinImageResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * Keeps an image from being collected until it is unpinned or removed by name, or ends that. NotFound without it.
+   */
+  pinImage(argument: _podling_v1_PinImageRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_PinImageResponse__Output>): grpc.ClientUnaryCall;
+  pinImage(argument: _podling_v1_PinImageRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_podling_v1_PinImageResponse__Output>): grpc.ClientUnaryCall;
+  pinImage(argument: _podling_v1_PinImageRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_PinImageResponse__Output>): grpc.ClientUnaryCall;
+  pinImage(argument: _podling_v1_PinImageRequest, callback: grpc.requestCallback<_podling_v1_PinImageResponse__Output>): grpc.ClientUnaryCall;
   
   /**
    * Streams the progress of pulls, whoever started them, until the caller ends the call.
@@ -44,9 +97,25 @@ export interface AdminServiceClient extends grpc.Client {
 
 export interface AdminServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
+   * Removes the images that the configuration's [images.gc] gives up now, or only says which, and why each other one
+   * stays. Joins a collection that runs. What a container, a pull, a pin or a lease needs is never removed.
+   */
+  CollectImages: grpc.handleUnaryCall<_podling_v1_CollectImagesRequest__Output, _podling_v1_CollectImagesResponse>;
+  
+  /**
    * Says which agent answers and how it is set up.
    */
   Info: grpc.handleUnaryCall<_podling_v1_InfoRequest__Output, _podling_v1_InfoResponse>;
+  
+  /**
+   * Keeps an image from being collected for a while, also by later agents; replaces its former lease. NotFound without it.
+   */
+  LeaseImage: grpc.handleUnaryCall<_podling_v1_LeaseImageRequest__Output, _podling_v1_LeaseImageResponse>;
+  
+  /**
+   * Keeps an image from being collected until it is unpinned or removed by name, or ends that. NotFound without it.
+   */
+  PinImage: grpc.handleUnaryCall<_podling_v1_PinImageRequest__Output, _podling_v1_PinImageResponse>;
   
   /**
    * Streams the progress of pulls, whoever started them, until the caller ends the call.
@@ -59,6 +128,9 @@ export interface AdminServiceHandlers extends grpc.UntypedServiceImplementation 
 }
 
 export interface AdminServiceDefinition extends grpc.ServiceDefinition {
+  CollectImages: MethodDefinition<_podling_v1_CollectImagesRequest, _podling_v1_CollectImagesResponse, _podling_v1_CollectImagesRequest__Output, _podling_v1_CollectImagesResponse__Output>
   Info: MethodDefinition<_podling_v1_InfoRequest, _podling_v1_InfoResponse, _podling_v1_InfoRequest__Output, _podling_v1_InfoResponse__Output>
+  LeaseImage: MethodDefinition<_podling_v1_LeaseImageRequest, _podling_v1_LeaseImageResponse, _podling_v1_LeaseImageRequest__Output, _podling_v1_LeaseImageResponse__Output>
+  PinImage: MethodDefinition<_podling_v1_PinImageRequest, _podling_v1_PinImageResponse, _podling_v1_PinImageRequest__Output, _podling_v1_PinImageResponse__Output>
   WatchPulls: MethodDefinition<_podling_v1_WatchPullsRequest, _podling_v1_PullProgress, _podling_v1_WatchPullsRequest__Output, _podling_v1_PullProgress__Output>
 }
