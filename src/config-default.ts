@@ -58,13 +58,13 @@ ipv6_cidr = "fd00:88::/64"
 # reserved = ["10.88.1.0/28", "10.88.0.9-10.88.0.20"] # never given out
 [[network.security_groups]]
 id = "sg-default"
-vpc = "vpc-default"
+vpc = "vpc-default"                  # type = "enterprise", intranet = "drop": docs/network.md
 # rules = [{ direction = "ingress", policy = "accept", protocol = "tcp", ports = "1-65535", source = "10.88.0.0/16", priority = 1 }]
 
 [storage]
 ephemeral_size = "30Gi"
 [manifests]
-dir = "/etc/podling/manifests.d"     # eci-profile ConfigMap, PodNetworking, ImageCache, DataCache, acr-configuration as Kubernetes YAML, watched
+dir = "/etc/podling/manifests.d"     # eci-profile ConfigMap, PodNetworking, SecurityGroup, ImageCache, DataCache, acr-configuration as Kubernetes YAML, watched
 [cluster]
 id = "default"                       # tells this cluster's pods from another's: fixed addresses are held for cluster/namespace/pod
 etcd_endpoints = []                  # empty: this node alone (others are not built yet)

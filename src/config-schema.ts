@@ -3,6 +3,7 @@ import { isAbsolute, normalize } from "node:path";
 import { z } from "zod";
 import { parseDuration } from "./common/duration.ts";
 import { type InstanceName, parseInstanceName } from "./common/ids.ts";
+import { type SecurityGroup, securityGroupSchema } from "./manifests/security-group.ts";
 
 /** How the runtime starts pods that ask for this handler; several may share one shim. */
 export interface RuntimeHandler {
@@ -82,6 +83,7 @@ export interface Config {
     readonly provider: "local-vpc";
     readonly vpcs: readonly VpcSettings[];
     readonly vswitches: readonly VSwitchSettings[];
+    readonly securityGroups: readonly SecurityGroup[];
   };
   readonly storage: { readonly ephemeralSizeBytes: number };
   readonly manifests: { readonly dir: string };
@@ -133,9 +135,6 @@ const duration = text('a duration such as "2m" or "168h", at most "8760h"', (val
 }).transform((value) => parseDuration(value) ?? 0);
 const tlsNotBuilt = z.literal("", { error: 'not built yet: must be left out, with grpc.tcp_address = ""' });
 
-/** The one security group a configuration may name until security groups are built: the default's, without rules. */
-const defaultGroup = z.strictObject({ id: z.literal("sg-default"), vpc: z.literal("vpc-default") });
-
 /** The file's own shape, snake_case; defaults were laid under it before. Messages say what would be right. */
 export const configSchema = z.strictObject({
   instance: text("1 to 16 characters of a-z, 0-9 and -, starting with a letter or digit", isInstanceName),
@@ -183,12 +182,7 @@ export const configSchema = z.strictObject({
     provider: oneOfBuilt(["local-vpc"], ["cni", "aliyun"]),
     vpcs: z.array(vpc, "must be an array of tables [[network.vpcs]]"),
     vswitches: z.array(vswitch, "must be an array of tables [[network.vswitches]]"),
-    security_groups: z
-      .array(z.unknown(), "must be an array of tables [[network.security_groups]]")
-      .refine(
-        (groups) => groups.every((group) => defaultGroup.safeParse(group).success),
-        'not built yet: must be left out, empty, or "sg-default" of "vpc-default" without rules',
-      ),
+    security_groups: z.array(securityGroupSchema, "must be an array of tables [[network.security_groups]]"),
   }),
   storage: section({
     ephemeral_size: text('a size such as "30Gi"', (size) => (parseSize(size) ?? 0) > 0).transform(
@@ -244,6 +238,7 @@ export function toConfig(file: z.output<typeof configSchema>): Config {
         ipv6Cidr: ipv6_cidr,
         reserved,
       })),
+      securityGroups: file.network.security_groups,
     },
     storage: { ephemeralSizeBytes: file.storage.ephemeral_size },
     manifests: file.manifests,

@@ -197,6 +197,21 @@ async function openSandboxDeps(
     }),
   );
   const facts = readHostFacts(cgroups.layout);
+  const network = new LocalVpc({
+    instance: config.instance,
+    config: parseNetworkConfig(config.network),
+    manifests: () => manifests.current,
+    clusterId: config.cluster.id,
+    database,
+    kernel,
+    sweeper,
+    log,
+    nowMs: Date.now,
+    random: systemRandom,
+    newNonce: randomUUID,
+    podNetworks: () => stores.sandboxes.list().flatMap((record) => podNetworkOf(layout, record)),
+  });
+  parts.use(manifests.onChange(() => void network.refresh()));
   return {
     log,
     layout,
@@ -212,20 +227,7 @@ async function openSandboxDeps(
     locks: new KeyedMutex(),
     ...stores,
     images,
-    network: new LocalVpc({
-      instance: config.instance,
-      config: parseNetworkConfig(config.network),
-      manifests: () => manifests.current,
-      clusterId: config.cluster.id,
-      database,
-      kernel,
-      sweeper,
-      log,
-      nowMs: Date.now,
-      random: systemRandom,
-      newNonce: randomUUID,
-      podNetworks: () => stores.sandboxes.list().flatMap((record) => podNetworkOf(layout, record)),
-    }),
+    network,
     namespaces: new PinnedNamespaces(kernel),
     cgroups,
     shims: new PodShims({ launcher, layout, handlers, log }),

@@ -2,17 +2,25 @@ import { AgentError } from "../common/errors.ts";
 import { type EciProfile, emptyEciProfile, isEciProfile, parseEciProfile } from "./eci-profile.ts";
 import type { Manifest } from "./manifest.ts";
 import { type PodNetworking, parsePodNetworking, podNetworkingApiVersion } from "./pod-networking.ts";
+import { parseSecurityGroup, type SecurityGroup, securityGroupApiVersion } from "./security-group.ts";
 
 /** What the manifests of a node say, read and checked. */
 export interface NodeManifests {
   readonly eciProfile: EciProfile;
   /** By name. */
   readonly podNetworkings: readonly PodNetworking[];
+  /** By name; one of the id of a configured group stands in its place. */
+  readonly securityGroups: readonly SecurityGroup[];
   /** Labels of the namespaces that have a manifest. CRI callers don't tell a namespace's labels. */
   readonly namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
 
-export const noManifests: NodeManifests = { eciProfile: emptyEciProfile, podNetworkings: [], namespaces: new Map() };
+export const noManifests: NodeManifests = {
+  eciProfile: emptyEciProfile,
+  podNetworkings: [],
+  securityGroups: [],
+  namespaces: new Map(),
+};
 
 /**
  * Reads all manifests of a node together. Kinds that no part of the agent knows are let be.
@@ -28,6 +36,10 @@ export function readNodeManifests(manifests: readonly Manifest[]): NodeManifests
       .map(parsePodNetworking)
       .filter((networking) => networking !== undefined)
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    securityGroups: manifests
+      .filter(({ apiVersion, kind }) => apiVersion === securityGroupApiVersion && kind === "SecurityGroup")
+      .map(parseSecurityGroup)
+      .sort((a, b) => (a.id < b.id ? -1 : 1)),
     namespaces: new Map(
       manifests
         .filter(({ apiVersion, kind }) => apiVersion === "v1" && kind === "Namespace")

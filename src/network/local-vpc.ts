@@ -13,17 +13,20 @@ import { attachEni } from "./attach-eni.ts";
 import { detachEni } from "./detach-eni.ts";
 import { type EniRecord, eniLinkName, eniNames } from "./eni-record.ts";
 import { EniStore } from "./eni-store.ts";
+import { GroupRules } from "./group-rules.ts";
 import { checkHostPorts } from "./host-port.ts";
-import { type Allocation, Ipam, type VswitchUsage } from "./ipam.ts";
+import { Ipam, type VswitchUsage } from "./ipam.ts";
 import { LinkReaper } from "./link-reaper.ts";
 import type { AttachRequest, NetworkProvider, NetworkStatus } from "./network-provider.ts";
 import { planAddressWishes } from "./plan-address-wishes.ts";
-import { bindingOf, planEni } from "./plan-eni.ts";
+import { bindingOf, type EniBinding, planEni } from "./plan-eni.ts";
+import { planEniRecord } from "./plan-eni-record.ts";
+import { planGroupChoice } from "./plan-group-choice.ts";
 import { planRecovery } from "./plan-recovery.ts";
 import { planVswitchChoice, type VswitchChoice } from "./plan-vswitch-choice.ts";
-import { planRangeLayout } from "./plan-vswitch-layout.ts";
 import type { PodNetwork } from "./pod-network.ts";
-import type { NetworkConfig } from "./vpc-config.ts";
+import { groupsOfVpc } from "./security-groups.ts";
+import type { NetworkConfig, Vswitch } from "./vpc-config.ts";
 import type { VpcRouterSpec } from "./vpc-router-spec.ts";
 import { VpcRouters } from "./vpc-routers.ts";
 
@@ -55,6 +58,9 @@ export class LocalVpc implements NetworkProvider {
   readonly #enis: EniStore;
   readonly #ipam: Ipam;
   readonly #reaper: LinkReaper;
+  readonly #groups: GroupRules;
+  /** Being cut off, and not to get rules again. */
+  readonly #leaving = new Set<string>();
   readonly #locks = new KeyedMutex();
   #status: NetworkStatus = { ready: false, reason: "NetworkNotStarted", message: "the network has not been started" };
 
@@ -68,6 +74,12 @@ export class LocalVpc implements NetworkProvider {
       deps.log.error({ eni: id, rebuilt, error: errorText(error) }, "an interface's record can't be read");
       return pod === undefined ? undefined : { ...pod, id, state: "allocating", linkName: eniLinkName(id) };
     });
+    // Records from before there were security groups.
+    for (const eni of this.#enis.list().filter(({ network }) => network.securityGroups === undefined)) {
+      const groups = groupsOfVpc(deps.config, deps.manifests(), eni.network.vpcId);
+      const securityGroups = [...groups.keys()].slice(0, 1);
+      this.#enis.remember({ ...eni, network: { ...eni.network, securityGroups } });
+    }
     const held = this.#enis.list().filter(({ state }) => state !== "releasing");
     this.#ipam = new Ipam({
       database: deps.database,
@@ -77,7 +89,19 @@ export class LocalVpc implements NetworkProvider {
       ownerName: (eniId) => this.#ownerName(eniId),
       nowMs: deps.nowMs(),
     });
-    this.#reaper = new LinkReaper(deps.sweeper, deps.log, (ids) => this.#enis.delete(ids));
+    this.#reaper = new LinkReaper(deps.sweeper, deps.log, (ids) => {
+      this.#enis.delete(ids);
+      if (this.#status.ready) void this.#groups.tidy();
+    });
+    this.#groups = new GroupRules({
+      ...deps,
+      routers: () => this.#routers.list(),
+      bindings: (vpcId) =>
+        this.#bindings(
+          vpcId,
+          this.#holders().filter(({ id }) => !this.#leaving.has(id)),
+        ),
+    });
   }
 
   async start(live: ReadonlySet<string>): Promise<void> {
@@ -85,6 +109,8 @@ export class LocalVpc implements NetworkProvider {
       prepareNetnsDirectory();
       await this.#recover(live);
       this.#status = { ready: true, reason: "", message: "" };
+      // Manifests may have changed meanwhile.
+      await this.#groups.refresh();
     } catch (error) {
       this.#status = { ready: false, reason: "NetworkStartFailed", message: errorText(error) };
       throw asAgentError("Cannot start the network", error);
@@ -120,6 +146,11 @@ export class LocalVpc implements NetworkProvider {
     return this.#status;
   }
 
+  /** Brings the rules of running pods in line with the manifests as they are now. Never rejects. */
+  async refresh(): Promise<void> {
+    if (this.#status.ready) await this.#groups.refresh();
+  }
+
   /** How full each vSwitch is. */
   usage(): readonly VswitchUsage[] {
     return this.#ipam.usage(this.#deps.nowMs());
@@ -136,6 +167,7 @@ export class LocalVpc implements NetworkProvider {
     try {
       // Of what did not start nobody knows enough to take it down.
       if (!started) return;
+      await this.#groups[Symbol.asyncDispose]();
       await this.#reaper.flush();
       await this.#routers.removeIdle(this.#vpcsInUse(), this.#holders().filter(hasHostPorts));
     } catch (error) {
@@ -159,10 +191,8 @@ export class LocalVpc implements NetworkProvider {
       unreadableLinks: new Set(this.#enis.unreadable.map(eniLinkName)),
     });
     const staying = [...plan.adopt, ...plan.rebuild];
-    await this.#routers.ensure(
-      (vpcId) => staying.filter(({ network }) => network.vpcId === vpcId).map(bindingOf),
-      staying.filter(hasHostPorts),
-    );
+    const bindings = (vpcId: string) => this.#bindings(vpcId, staying);
+    await this.#routers.ensure(bindings, this.#groups, staying.filter(hasHostPorts));
     for (const eni of plan.release) await this.#release(eni);
     for (const eni of plan.adopt) await this.#repair(eni, false);
     for (const eni of plan.rebuild) await this.#repair(eni, true);
@@ -184,8 +214,10 @@ export class LocalVpc implements NetworkProvider {
     if (this.#enis.releasingOf(request.sandboxId).length > 0) await this.#reaper.flush();
     const eni = this.#allocate(request);
     failpoint("net.eni-allocated");
-    const plan = planEni(this.#router(eni), this.#deps.instance, eni);
-    await attachEni(this.#deps.kernel, plan, () => this.#release(eni));
+    const router = this.#router(eni);
+    const plan = planEni(router, this.#deps.instance, eni);
+    const bind = () => this.#groups.add(router, bindingOf(eni), plan.rules);
+    await attachEni(this.#deps.kernel, plan, bind, () => this.#release(eni));
     this.#enis.remember({ ...eni, state: "attached" });
     return eni.network;
   }
@@ -218,11 +250,16 @@ export class LocalVpc implements NetworkProvider {
       shuffle: (ids) => shuffled(ids, random),
     });
     this.#checkHostPorts(request, choice);
+    const groups = planGroupChoice(request, this.#vswitch(choice.candidates[0] ?? "").vpcId, {
+      config,
+      manifests: manifests(),
+    });
     const wishes = planAddressWishes({ ...request, clusterId }, request.annotations, choice.ipv6);
     const names = eniNames(instance, request.sandboxId, newNonce());
     let eni: EniRecord | undefined;
     this.#ipam.allocate(choice.candidates, wishes, names.id, nowMs(), (allocation) => {
-      eni = { ...this.#newRecord(request, names, allocation, choice), ...(wishes.fixed && { fixed: wishes.fixed }) };
+      const vswitch = this.#vswitch(allocation.addresses.vswitchId);
+      eni = planEniRecord(request, { names, vswitch, allocation, choice, groups, fixed: wishes.fixed }, nowMs());
       this.#enis.write(eni);
     });
     if (eni === undefined) throw new AgentError("Internal", "An allocation ended without a record");
@@ -230,41 +267,18 @@ export class LocalVpc implements NetworkProvider {
     return eni;
   }
 
-  #newRecord(
-    request: AttachRequest,
-    names: ReturnType<typeof eniNames>,
-    { addresses, passed }: Allocation,
-    { source, sourceName, order, losers, notes }: VswitchChoice,
-  ): EniRecord {
-    const vswitch = this.#deps.config.vswitches.find(({ id }) => id === addresses.vswitchId);
-    if (vswitch === undefined) throw new AgentError("Internal", `vSwitch "${addresses.vswitchId}" is not configured`);
-    const network: PodNetwork = {
-      eniId: names.id,
-      vpcId: vswitch.vpcId,
-      vswitchId: vswitch.id,
-      mac: names.mac,
-      interfaceName: "eth0",
-      ipv4: addresses.ipv4,
-      ipv4PrefixLength: vswitch.cidr.prefixLength,
-      ipv4Gateway: planRangeLayout(vswitch.cidr).gateway,
-      ipv6: addresses.ipv6,
-      ipv6PrefixLength: addresses.ipv6 === undefined ? undefined : vswitch.ipv6Cidr?.prefixLength,
-      choice: { source, sourceName, order, losers: [...losers, ...passed], notes },
-    };
-    const { sandboxId, namespace, name, netnsPath, hostPorts } = request;
-    const createdAtMs = this.#deps.nowMs();
-    const { id, linkName } = names;
-    const ports = hostPorts === undefined || hostPorts.length === 0 ? {} : { hostPorts };
-    return { id, state: "allocating", sandboxId, namespace, name, netnsPath, linkName, network, createdAtMs, ...ports };
-  }
-
   /** Cuts an ENI off, lets its addresses cool, and leaves its link to the reaper. @throws SystemError */
   async #release(eni: EniRecord): Promise<void> {
     const router = this.#routers.get(eni.network.vpcId);
-    if (router !== undefined) await detachEni(this.#deps.kernel, router, this.#deps.instance, eni);
     const releasing: EniRecord = { ...eni, state: "releasing" };
-    this.#ipam.release(eni.id, eni.fixed, this.#deps.nowMs(), () => this.#enis.write(releasing));
-    this.#enis.remember(releasing);
+    this.#leaving.add(eni.id);
+    try {
+      if (router !== undefined) await detachEni(this.#deps.kernel, router, this.#deps.instance, eni);
+      this.#ipam.release(eni.id, eni.fixed, this.#deps.nowMs(), () => this.#enis.write(releasing));
+      this.#enis.remember(releasing);
+    } finally {
+      this.#leaving.delete(eni.id);
+    }
     failpoint("net.eni-released");
     this.#seeOff(releasing);
   }
@@ -312,6 +326,16 @@ export class LocalVpc implements NetworkProvider {
     const router = this.#routers.get(eni.network.vpcId);
     if (router === undefined) throw new AgentError("Internal", `VPC "${eni.network.vpcId}" has no router`);
     return router;
+  }
+
+  #vswitch(id: string): Vswitch {
+    const vswitch = this.#deps.config.vswitches.find((candidate) => candidate.id === id);
+    if (vswitch === undefined) throw new AgentError("Internal", `vSwitch "${id}" is not configured`);
+    return vswitch;
+  }
+
+  #bindings(vpcId: string, enis: readonly EniRecord[]): readonly EniBinding[] {
+    return enis.filter(({ network }) => network.vpcId === vpcId).map(bindingOf);
   }
 
   #ownerName(eniId: string): string {

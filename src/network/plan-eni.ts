@@ -2,6 +2,7 @@ import { formatIp, ipFromBytes, parseIp } from "../common/ip-address.ts";
 import type { KernelCommand, LinkRequest } from "../system/kernel-command.ts";
 import type { EniRecord } from "./eni-record.ts";
 import type { HostPort } from "./host-port.ts";
+import { groupChains, memberSets } from "./plan-group-rules.ts";
 import { planHostPorts, planHostPortsRemoval } from "./plan-host-ports.ts";
 import type { VpcRouterSpec } from "./vpc-router-spec.ts";
 
@@ -19,6 +20,8 @@ export interface EniBinding {
   readonly mac: string;
   readonly ipv4: string;
   readonly ipv6: string | undefined;
+  /** Ids of its security groups. */
+  readonly groups: readonly string[];
   /** Ports that lead to it from the host. */
   readonly hostPorts?: readonly HostPort[];
 }
@@ -34,7 +37,7 @@ export interface EniPlan {
   readonly host: readonly KernelCommand[];
 }
 
-/** Pure: an allocated ENI → what gives it to its pod. */
+/** Pure: an allocated ENI → what gives it to its pod. Its security groups' chains are the router's. */
 export function planEni(router: VpcRouterSpec, instance: string, eni: EniRecord): EniPlan {
   return {
     link: planLink(router, instance, eni),
@@ -46,7 +49,8 @@ export function planEni(router: VpcRouterSpec, instance: string, eni: EniRecord)
 }
 
 export function bindingOf({ linkName, network, hostPorts }: EniRecord): EniBinding {
-  return { linkName, mac: network.mac, ipv4: network.ipv4, ipv6: network.ipv6, ...(hostPorts && { hostPorts }) };
+  const { mac, ipv4, ipv6, securityGroups = [] } = network;
+  return { linkName, mac, ipv4, ipv6, groups: securityGroups, ...(hostPorts && { hostPorts }) };
 }
 
 /** The alias of a router's end; what a sweep knows an ENI's link by. */
@@ -82,11 +86,28 @@ function planRouterSide(router: VpcRouterSpec, instance: string, eni: EniRecord)
   return [{ kind: "links", netns: router.netns, requests }];
 }
 
-/** An element of a set in a router: its parts in the order of the set's type. */
+/** Elements of a set in a router, their parts in the order of the set's type; of a map, all lead to one chain. */
 export interface RouterElements {
   readonly family: "inet" | "arp";
-  readonly name: "bound4" | "bound6" | "published4" | "published6";
+  readonly name: string;
   readonly elements: readonly (readonly (string | number)[])[];
+  readonly chain?: string;
+}
+
+/** Its membership of groups, and the way to the chains that judge its packets. */
+function groupElements({ linkName, ipv4, ipv6, groups }: EniBinding): readonly RouterElements[] {
+  const chains = groupChains(groups);
+  const memberships = groups
+    .map(memberSets)
+    .flatMap((sets): readonly RouterElements[] => [
+      { family: "inet", name: sets.ipv4, elements: [[ipv4]] },
+      ...(ipv6 === undefined ? [] : [{ family: "inet" as const, name: sets.ipv6, elements: [[ipv6]] }]),
+    ]);
+  return [
+    ...memberships,
+    { family: "inet", name: "ingress", elements: [[linkName]], chain: chains.ingress },
+    { family: "inet", name: "egress", elements: [[linkName]], chain: chains.egress },
+  ];
 }
 
 /** The ports of an ENI that its host ports lead to: open to whoever comes through the host. */
@@ -107,6 +128,7 @@ export function eniElements(binding: EniBinding): readonly RouterElements[] {
     { family: "inet", name: "bound4", elements: elements4 },
     { family: "arp", name: "bound4", elements: elements4 },
     ...publishedElements(binding),
+    ...groupElements(binding),
   ] as const;
   if (ipv6 === undefined) return sets;
   const elements6 = [
@@ -145,8 +167,9 @@ function planLink(router: VpcRouterSpec, instance: string, eni: EniRecord): read
 
 /** Adding before deleting makes the deletion of something absent succeed, within one transaction. */
 function planBinding(netns: string, change: "add" | "remove", binding: EniBinding): readonly KernelCommand[] {
-  const commands = eniElements(binding).flatMap(({ family, name, elements }) => {
-    const elem = elements.map((parts) => ({ concat: parts }));
+  const commands = eniElements(binding).flatMap(({ family, name, elements, chain }) => {
+    const keys = elements.map((parts) => (parts.length === 1 ? parts[0] : { concat: parts }));
+    const elem = chain === undefined ? keys : keys.map((key) => [key, { goto: { target: chain } }]);
     const element = { family, table: tables.router, name, elem };
     return change === "add" ? [{ add: { element } }] : [{ add: { element } }, { delete: { element } }];
   });

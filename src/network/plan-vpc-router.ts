@@ -1,6 +1,8 @@
 import { hostNetns, type KernelCommand, type LinkRequest } from "../system/kernel-command.ts";
 import { formatCidr } from "./cidr.ts";
-import { type EniBinding, eniElements, tables } from "./plan-eni.ts";
+import { type EniBinding, eniElements, type RouterElements, tables } from "./plan-eni.ts";
+import { groupChains, groupDefinition, groupRemoval, recipientChain } from "./plan-group-rules.ts";
+import type { VpcGroups } from "./security-groups.ts";
 import { gatewayLink, type VpcRouterSpec } from "./vpc-router-spec.ts";
 
 /**
@@ -111,30 +113,32 @@ export function planHostLink(router: VpcRouterSpec): readonly KernelCommand[] {
 }
 
 /**
- * The router's rules as one transaction, with the bindings of exactly these ENIs. Security groups will get their own
- * chains between the established connections and the rules that open the VPC to itself.
+ * The router's rules as one transaction, in place of those it had, with the bindings of exactly these ENIs and the security
+ * groups that are in force. What a pod sends is judged by its own groups first, then by the recipient's; who has no
+ * entry in the maps sends and gets nothing.
  */
-export function planRouterRules(router: VpcRouterSpec, enis: readonly EniBinding[]): readonly KernelCommand[] {
+export function planRouterRules(
+  router: VpcRouterSpec,
+  enis: readonly EniBinding[],
+  groups: VpcGroups,
+): readonly KernelCommand[] {
   const { host } = router.addresses;
   const table = `inet ${tables.router}`;
   const text = `
+add table ${table}
+delete table ${table}
 add table ${table}
 add set ${table} bound4 { type ifname . ether_addr . ipv4_addr; }
 add set ${table} published4 { type ipv4_addr . inet_proto . inet_service; }
 add set ${table} published6 { type ipv6_addr . inet_proto . inet_service; }
 add set ${table} bound6 { type ifname . ether_addr . ipv6_addr; }
+add map ${table} ingress { type ifname : verdict; }
+add map ${table} egress { type ifname : verdict; }
 add chain ${table} antispoofing { type filter hook prerouting priority -300; policy accept; }
 add chain ${table} to_router { type filter hook input priority 0; policy drop; }
 add chain ${table} through_router { type filter hook forward priority 0; policy drop; }
 add chain ${table} outgoing { type nat hook postrouting priority 100; policy accept; }
-flush set ${table} bound4
-flush set ${table} bound6
-flush set ${table} published4
-flush set ${table} published6
-flush chain ${table} antispoofing
-flush chain ${table} to_router
-flush chain ${table} through_router
-flush chain ${table} outgoing
+add chain ${table} ${recipientChain}
 add rule ${table} antispoofing iifname != "eni*" accept
 add rule ${table} antispoofing ip6 saddr :: icmpv6 type nd-neighbor-solicit accept
 add rule ${table} antispoofing meta nfproto ipv4 iifname . ether saddr . ip saddr @bound4 accept
@@ -145,27 +149,54 @@ add rule ${table} to_router ct state established,related accept
 add rule ${table} to_router meta l4proto { icmp, ipv6-icmp } accept
 add rule ${table} through_router ct state established,related accept
 add rule ${table} through_router ct state invalid drop
-add rule ${table} through_router iifname "eni*" oifname "eni*" accept
-add rule ${table} through_router iifname "eni*" oifname "${gatewayLink}" accept
+add rule ${table} through_router iifname vmap @egress
 add rule ${table} through_router iifname "${gatewayLink}" ip daddr . meta l4proto . th dport @published4 accept
 add rule ${table} through_router iifname "${gatewayLink}" ip6 daddr . meta l4proto . th dport @published6 accept
 add rule ${table} through_router iifname "${gatewayLink}" ip saddr ${host.ipv4} oifname "eni*" accept
 add rule ${table} through_router iifname "${gatewayLink}" ip6 saddr ${host.ipv6} oifname "eni*" accept
+add rule ${table} ${recipientChain} oifname vmap @ingress
+add rule ${table} ${recipientChain} oifname "${gatewayLink}" accept
+add rule ${table} ${recipientChain} drop
+${groupLists(enis)
+  .flatMap((ids) => groupDefinition(table, ids, groups))
+  .join("\n")}
 ${router.vpc.natGateway ? `add rule ${table} outgoing oifname "${gatewayLink}" ip saddr ${formatCidr(router.vpc.cidr)} masquerade` : ""}
+add table arp ${tables.router}
+delete table arp ${tables.router}
 add table arp ${tables.router}
 add set arp ${tables.router} bound4 { type ifname . ether_addr . ipv4_addr; }
 add chain arp ${tables.router} antispoofing { type filter hook input priority 0; policy accept; }
-flush set arp ${tables.router} bound4
-flush chain arp ${tables.router} antispoofing
 add rule arp ${tables.router} antispoofing iifname "eni*" iifname . arp saddr ether . arp saddr ip != @bound4 drop
 ${enis.flatMap(eniElements).map(elementText).join("\n")}
 `;
   return [{ kind: "nftables", netns: router.netns, commands: text }];
 }
 
-function elementText(set: ReturnType<typeof eniElements>[number]): string {
-  return set.elements
-    .map((element) => `add element ${set.family} ${tables.router} ${set.name} { ${element.map(quoted).join(" . ")} }`)
+/** What an ENI needs of its router before its own rules: the chains of its list of groups. It may be carried out again. */
+export function planGroups(router: VpcRouterSpec, ids: readonly string[], groups: VpcGroups): readonly KernelCommand[] {
+  const commands = groupDefinition(`inet ${tables.router}`, ids, groups).join("\n");
+  return [{ kind: "nftables", netns: router.netns, commands: `${commands}\n` }];
+}
+
+/** Takes away what {@link planGroups} gave for lists that no interface has any more. */
+export function planGroupsRemoval(
+  router: VpcRouterSpec,
+  lists: readonly (readonly string[])[],
+  sets: readonly string[],
+): readonly KernelCommand[] {
+  const commands = groupRemoval(`inet ${tables.router}`, lists, sets).join("\n");
+  return [{ kind: "nftables", netns: router.netns, commands: `${commands}\n` }];
+}
+
+/** Each different list of groups once. */
+export function groupLists(enis: readonly EniBinding[]): readonly (readonly string[])[] {
+  return [...new Map(enis.map(({ groups }) => [groupChains(groups).egress, groups])).values()];
+}
+
+function elementText({ family, name, elements, chain }: RouterElements): string {
+  const target = chain === undefined ? "" : ` : goto ${chain}`;
+  return elements
+    .map((parts) => `add element ${family} ${tables.router} ${name} { ${parts.map(quoted).join(" . ")}${target} }`)
     .join("\n");
 }
 

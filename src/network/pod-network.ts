@@ -1,3 +1,4 @@
+import type { GroupChoice } from "./plan-group-choice.ts";
 import type { VswitchChoice } from "./plan-vswitch-choice.ts";
 
 /** What a pod's one interface got; data only, stored with the sandbox and shown to callers. */
@@ -14,6 +15,9 @@ export interface PodNetwork {
   readonly ipv4Gateway: string;
   readonly ipv6: string | undefined;
   readonly ipv6PrefixLength: number | undefined;
+  /** Ids of its security groups, and who named them; absent in records from before there were any. */
+  readonly securityGroups?: readonly string[];
+  readonly securityGroupSource?: GroupChoice["source"];
   /** Why this vSwitch: who named it, how the named ones were ordered, and why the others were not it. */
   readonly choice?: Pick<VswitchChoice, "source" | "sourceName" | "order" | "losers" | "notes">;
 }

@@ -1,4 +1,5 @@
 import { AgentError } from "../common/errors.ts";
+import type { SecurityGroup } from "../manifests/security-group.ts";
 import { type Cidr, cidrContains, cidrOverlaps, formatCidr, parseCidr } from "./cidr.ts";
 import { ReservedRange } from "./reserved-range.ts";
 
@@ -28,6 +29,7 @@ export interface VswitchSettings {
 export interface NetworkSettings {
   readonly vpcs: readonly VpcSettings[];
   readonly vswitches: readonly VswitchSettings[];
+  readonly securityGroups?: readonly SecurityGroup[];
 }
 
 export interface Vpc {
@@ -50,6 +52,8 @@ export interface Vswitch {
 export interface NetworkConfig {
   readonly vpcs: readonly Vpc[];
   readonly vswitches: readonly Vswitch[];
+  /** The first of a VPC is its default. */
+  readonly securityGroups: readonly SecurityGroup[];
 }
 
 /** Ids end up in the names of pins: short, and no character with a meaning to a path. */
@@ -83,7 +87,12 @@ export function parseNetworkConfig(settings: NetworkSettings): NetworkConfig {
       refuseOverlap(`network.vswitches[${index}]`, vswitch, `network.vswitches[${earlier}]`, other);
     }
   }
-  return { vpcs, vswitches };
+  const { securityGroups = [] } = settings;
+  refuseTwins("network.security_groups", securityGroups);
+  for (const [index, { vpcId }] of securityGroups.entries()) {
+    refuseUnknownVpc(`network.security_groups[${index}].vpc`, vpcId, vpcs);
+  }
+  return { vpcs, vswitches, securityGroups };
 }
 
 function parseVpc(field: string, settings: VpcSettings): Vpc {
@@ -96,14 +105,7 @@ function parseVpc(field: string, settings: VpcSettings): Vpc {
 }
 
 function parseVswitch(field: string, settings: VswitchSettings, vpcs: readonly Vpc[]): Vswitch {
-  const vpc = vpcs.find(({ id }) => id === settings.vpc);
-  if (vpc === undefined) {
-    throw invalid(
-      `${field}.vpc`,
-      settings.vpc,
-      `the id of a VPC: ${vpcs.map(({ id }) => id).join(", ") || "none is configured"}`,
-    );
-  }
+  const vpc = refuseUnknownVpc(`${field}.vpc`, settings.vpc, vpcs);
   const vswitch = {
     id: parseId(`${field}.id`, settings.id),
     vpcId: vpc.id,
@@ -149,6 +151,16 @@ function parseRange(field: string, text: string, family: 4 | 6, shortest: number
   const clash = forbidden.find(({ cidr: taken }) => cidrOverlaps(taken, cidr));
   if (clash !== undefined) throw invalid(field, text, `outside ${formatCidr(clash.cidr)}: ${clash.why}`);
   return cidr;
+}
+
+function refuseUnknownVpc(field: string, id: string, vpcs: readonly Vpc[]): Vpc {
+  const vpc = vpcs.find((candidate) => candidate.id === id);
+  if (vpc !== undefined) return vpc;
+  throw invalid(
+    field,
+    id,
+    `the id of a VPC: ${vpcs.map((candidate) => candidate.id).join(", ") || "none is configured"}`,
+  );
 }
 
 function refuseTwins(field: string, items: readonly { readonly id: string }[]): void {

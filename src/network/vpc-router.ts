@@ -10,18 +10,21 @@ import {
   planRouterRules,
   planRouterSysctls,
 } from "./plan-vpc-router.ts";
+import type { VpcGroups } from "./security-groups.ts";
 import { gatewayLink, type VpcRouterSpec } from "./vpc-router-spec.ts";
 
 /**
  * Makes a router, or brings one that exists in line with its plan; what passes through it meanwhile is not disturbed.
  * The router's record must exist already: it proves that a namespace without marks of ownership is our own, half made.
  * @param bindings of all ENIs that hold addresses of the VPC
+ * @param groups in force in the VPC
  * @throws SystemError, AgentError FailedPrecondition
  */
 export async function ensureRouter(
   kernel: KernelWorker,
   router: VpcRouterSpec,
   bindings: readonly EniBinding[],
+  groups: VpcGroups,
 ): Promise<void> {
   if (!(await kernel.inspectPins([router.netns])).has(router.netns)) {
     await kernel.run([
@@ -33,7 +36,7 @@ export async function ensureRouter(
   await kernel.run([{ kind: "hold", netns: router.netns }, ...planRouterSysctls(router)]);
   await ensureLink(kernel, router);
   failpoint("net.router-link");
-  await kernel.run(planRouterRules(router, bindings));
+  await kernel.run(planRouterRules(router, bindings, groups));
   failpoint("net.router-rules");
   await kernel.run([...planRouterRoutes(router), ...planHostLink(router)]);
   failpoint("net.router-routes");

@@ -9,6 +9,7 @@ import type { KernelWorker } from "../system/kernel-worker.ts";
 import { netnsDirectory } from "../system/netns-directory.ts";
 import { formatCidr, parseCidr } from "./cidr.ts";
 import type { EniRecord } from "./eni-record.ts";
+import type { GroupRules } from "./group-rules.ts";
 import type { EniBinding } from "./plan-eni.ts";
 import { planHostPortSysctls } from "./plan-host-ports.ts";
 import { checkHostReach, type HostNetwork, podMtu, takenRanges } from "./plan-host-reach.ts";
@@ -89,6 +90,11 @@ export class VpcRouters {
     }
   }
 
+  /** Every router there shall be. */
+  list(): readonly VpcRouterSpec[] {
+    return [...this.#specs.values()];
+  }
+
   /** The links of each router that stands, by VPC. @throws SystemError */
   async readLinks(): Promise<ReadonlyMap<string, readonly LinkInfo[]>> {
     const { kernel } = this.#deps;
@@ -106,7 +112,11 @@ export class VpcRouters {
    * @param holders of host ports
    * @throws SystemError, AgentError
    */
-  async ensure(bindings: (vpcId: string) => readonly EniBinding[], holders: readonly EniRecord[]): Promise<void> {
+  async ensure(
+    bindings: (vpcId: string) => readonly EniBinding[],
+    groups: GroupRules,
+    holders: readonly EniRecord[],
+  ): Promise<void> {
     const { instance, kernel } = this.#deps;
     const specs = [...this.#specs.values()];
     for (const spec of this.#doomed) await this.#drop(spec);
@@ -120,7 +130,11 @@ export class VpcRouters {
       // Packets of a NAT gateway cross the host. Turned on only: others may rely on it by the time we stop.
       await kernel.run([{ kind: "sysctls", netns: hostNetns, values: { "net/ipv4/ip_forward": "1" } }]);
     }
-    for (const spec of specs) await ensureRouter(kernel, spec, bindings(spec.vpc.id));
+    for (const spec of specs) {
+      const [bound, inForce] = [bindings(spec.vpc.id), groups.inForce(spec.vpc.id)];
+      await ensureRouter(kernel, spec, bound, inForce);
+      groups.noteRules(spec, bound, inForce);
+    }
     if (holders.length > 0) {
       for (const spec of specs.filter(({ reachableFromHost }) => reachableFromHost)) {
         await kernel.run(planHostPortSysctls(spec));

@@ -80,6 +80,7 @@ const defaults: Config = {
         reserved: [],
       },
     ],
+    securityGroups: [{ id: "sg-default", vpcId: "vpc-default", type: "basic", intranet: "accept", rules: [] }],
   },
   storage: { ephemeralSizeBytes: 30 * 2 ** 30 },
   manifests: { dir: "/etc/podling/manifests.d" },
@@ -160,6 +161,63 @@ const accepted: ReadonlyArray<readonly [string, string, Partial<Config>]> = [
         vpcs: [{ id: "vpc-a", cidr: "10.9.0.0/16", ipv6Cidr: "fd00:9::/56", natGateway: true }],
         vswitches: [
           { id: "vsw-a", vpc: "vpc-a", zone: "z", cidr: "10.9.0.0/20", ipv6Cidr: "fd00:9::/64", reserved: [] },
+        ],
+        securityGroups: [],
+      },
+    },
+  ],
+  [
+    "security groups",
+    `${ownNetwork}[[network.security_groups]]
+id = "sg-web"
+vpc = "vpc-a"
+rules = [
+  { direction = "ingress", protocol = "tcp", ports = "443, 80-90,85-100", source = "sg-web", priority = 2 },
+  { direction = "egress", policy = "drop", destination = "fd00::/8" },
+  { direction = "egress" },
+]
+[[network.security_groups]]
+id = "sg-closed"
+vpc = "vpc-a"
+type = "enterprise"
+intranet = "drop"`,
+    {
+      network: {
+        provider: "local-vpc",
+        vpcs: [{ id: "vpc-a", cidr: "10.9.0.0/16", ipv6Cidr: "fd00:9::/56", natGateway: true }],
+        vswitches: [
+          { id: "vsw-a", vpc: "vpc-a", zone: "z", cidr: "10.9.0.0/20", ipv6Cidr: "fd00:9::/64", reserved: [] },
+        ],
+        securityGroups: [
+          {
+            id: "sg-web",
+            vpcId: "vpc-a",
+            type: "basic",
+            intranet: "accept",
+            rules: [
+              {
+                direction: "ingress",
+                policy: "accept",
+                protocol: "tcp",
+                ports: [
+                  { first: 80, last: 100 },
+                  { first: 443, last: 443 },
+                ],
+                peer: { group: "sg-web" },
+                priority: 2,
+              },
+              {
+                direction: "egress",
+                policy: "drop",
+                protocol: "all",
+                ports: [],
+                peer: { family: 6, cidr: "fd00::/8" },
+                priority: 1,
+              },
+              { direction: "egress", policy: "accept", protocol: "all", ports: [], peer: "all", priority: 1 },
+            ],
+          },
+          { id: "sg-closed", vpcId: "vpc-a", type: "enterprise", intranet: "drop", rules: [] },
         ],
       },
     },
@@ -267,10 +325,10 @@ const refused: ReadonlyArray<readonly [string, string, readonly string[]]> = [
     ['config.toml:2: streaming.cert = "a.pem": must be an absolute path, empty for none'],
   ],
   [
-    "security groups with rules",
-    `${ownNetwork}[[network.security_groups]]\nid = "sg"\nvpc = "vpc-a"`,
+    "security groups that say what they can't",
+    `${ownNetwork}[[network.security_groups]]\nid = "sg"\nvpc = "vpc-a"\nrules = [{ direction = "ingress", protocol = "icmp", ports = "80", source = "10.0.0.0/8" }]`,
     [
-      'config.toml:12: network.security_groups: not built yet: must be left out, empty, or "sg-default" of "vpc-default" without rules',
+      'config.toml:15: network.security_groups[0].rules[0].ports = "80": must be left out: only "tcp" and "udp" have ports',
     ],
   ],
   [

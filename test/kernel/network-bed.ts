@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newId } from "../../src/common/ids.ts";
 import { createLog } from "../../src/common/log.ts";
-import { noManifests } from "../../src/manifests/node-manifests.ts";
+import { type NodeManifests, noManifests } from "../../src/manifests/node-manifests.ts";
 import type { HostPort } from "../../src/network/host-port.ts";
 import { LocalVpc } from "../../src/network/local-vpc.ts";
 import type { PodNetwork } from "../../src/network/pod-network.ts";
@@ -69,6 +69,8 @@ export class NetworkBed implements AsyncDisposable {
   readonly vpc: LocalVpc;
   readonly live = new Set<string>();
   readonly directory: string;
+  /** What operators declare; followed by `vpc.refresh()`. */
+  manifests: NodeManifests = noManifests;
   readonly #keepDirectory: boolean;
   #abandoned = false;
   readonly #onIntent: (sandboxId: string) => void;
@@ -89,7 +91,7 @@ export class NetworkBed implements AsyncDisposable {
     this.vpc = new LocalVpc({
       instance,
       config: parseNetworkConfig(settings),
-      manifests: () => noManifests,
+      manifests: () => this.manifests,
       clusterId: "default",
       database: this.database,
       kernel: this.kernel,

@@ -47,6 +47,7 @@ describe("readNodeManifests()", () => {
           securityGroupIDs: [],
         },
       ],
+      securityGroups: [],
       eciProfile: {
         ...emptyEciProfile,
         vpcId: "vpc-a",

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parseCidr } from "../../src/network/cidr.ts";
 import { type EniRecord, eniNames } from "../../src/network/eni-record.ts";
 import { linkLocalOf, planEni, planEniCut } from "../../src/network/plan-eni.ts";
+import { groupChains } from "../../src/network/plan-group-rules.ts";
 import { checkHostReach, podMtu, takenRanges } from "../../src/network/plan-host-reach.ts";
 import { planHostRules } from "../../src/network/plan-host-rules.ts";
 import { linkNetAddresses, planLinkNet } from "../../src/network/plan-link-net.ts";
@@ -39,9 +40,18 @@ const eni: EniRecord = {
     ipv4Gateway: "10.0.15.253",
     ipv6: "fd00:1::5",
     ipv6PrefixLength: 64,
+    securityGroups: ["sg-a"],
   },
   createdAtMs: 0,
 };
+
+const chains = groupChains(["sg-a"]);
+const inGroups = [
+  { family: "inet", table: "podling", name: "members4_sg-a", elem: ["10.0.0.5"] },
+  { family: "inet", table: "podling", name: "members6_sg-a", elem: ["fd00:1::5"] },
+  { family: "inet", table: "podling", name: "ingress", elem: [["eniabc", { goto: { target: chains.ingress } }]] },
+  { family: "inet", table: "podling", name: "egress", elem: [["eniabc", { goto: { target: chains.egress } }]] },
+];
 
 describe("planEni()", () => {
   test("gives the pod its addresses, and the router the way to it, with rules before anything is up", () => {
@@ -78,6 +88,7 @@ describe("planEni()", () => {
           commands: [
             { add: { element: element("inet", "bound4", "10.0.0.5") } },
             { add: { element: element("arp", "bound4", "10.0.0.5") } },
+            ...inGroups.map((added) => ({ add: { element: added } })),
             { add: { element: element("inet", "bound6", "fd00:1::5", "fe80::216:3eff:fe01:203") } },
           ],
         },
@@ -127,6 +138,7 @@ describe("planEni()", () => {
       { delete: { element: element("inet", "bound4", "10.0.0.5") } },
       { add: { element: element("arp", "bound4", "10.0.0.5") } },
       { delete: { element: element("arp", "bound4", "10.0.0.5") } },
+      ...inGroups.flatMap((added) => [{ add: { element: added } }, { delete: { element: added } }]),
       { add: { element: element("inet", "bound6", "fd00:1::5", "fe80::216:3eff:fe01:203") } },
       { delete: { element: element("inet", "bound6", "fd00:1::5", "fe80::216:3eff:fe01:203") } },
     ]);
