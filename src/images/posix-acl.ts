@@ -30,3 +30,23 @@ export function isPosixAcl(value: Buffer): boolean {
     (!needsMask || count(mask) === 1)
   );
 }
+
+/**
+ * What becomes of a whole access list when its file gets this mode, as chmod(2) does it: owner, mask (without one, group)
+ * and others have what the mode says.
+ * @returns undefined for a list that says no more than a mode: no file system keeps it
+ */
+export function aclUnderMode(value: Buffer, mode: number): Buffer | undefined {
+  const tags: number[] = [];
+  for (let offset = headerBytes; offset < value.length; offset += entryBytes) tags.push(value.readUInt16LE(offset));
+  if (tags.length === [userObject, groupObject, other].length) return undefined;
+  const groupTag = tags.includes(mask) ? mask : groupObject;
+  const changed = Buffer.from(value);
+  for (const [index, tag] of tags.entries()) {
+    const at = headerBytes + index * entryBytes + 2;
+    if (tag === userObject) changed.writeUInt16LE((mode >> 6) & 7, at);
+    else if (tag === groupTag) changed.writeUInt16LE((mode >> 3) & 7, at);
+    else if (tag === other) changed.writeUInt16LE(mode & 7, at);
+  }
+  return changed;
+}

@@ -15,6 +15,14 @@ import { type TarEntry, writeTar } from "../support/tar-writer.ts";
 
 const capability = Buffer.from("0100000200200000000000000000000000000000", "hex");
 
+const acls = {
+  access: Buffer.from(
+    "0200000001000600ffffffff02000700e803000004000400ffffffff10000700ffffffff20000400ffffffff",
+    "hex",
+  ),
+  plain: Buffer.from("0200000001000600ffffffff04000400ffffffff20000400ffffffff", "hex"),
+};
+
 const wholeLayer: readonly TarEntry[] = [
   { name: "./", type: "directory", mode: 0o750, uid: 7, gid: 8 },
   { name: "d/", type: "directory", mode: 0o3775, uid: 1, gid: 4_000_000_000, xattrs: { "user.d": "on a directory" } },
@@ -38,6 +46,16 @@ const wholeLayer: readonly TarEntry[] = [
     body: "a",
     xattrs: { "user.empty": "", "user.big": Buffer.alloc(3000, 9), "security.capability": capability },
   },
+  ...["access", "plain"].map(
+    (kind): TarEntry => ({
+      name: `acl-${kind}/`,
+      type: "directory",
+      mode: 0o751,
+      xattrs: { "system.posix_acl_access": acls[kind as "access" | "plain"], "system.posix_acl_default": acls.access },
+    }),
+  ),
+  { name: "acl-file", body: "b", mode: 0o2640, xattrs: { "system.posix_acl_access": acls.access } },
+  { name: "acl-fifo", type: "fifo", mode: 0o604, xattrs: { "system.posix_acl_access": acls.access } },
   { name: "replaced", type: "directory" },
   { name: "replaced/file", body: "gone" },
   { name: "replaced", body: "a file now" },

@@ -3,6 +3,8 @@ import { invalidLayer } from "../layer-error.ts";
 import { LayerDirectory } from "./layer-directory.ts";
 
 const maxLinks = 40;
+/** NAME_MAX. An archive's own names are looked at before; those in the targets of links are not. */
+const maxNameBytes = 255;
 /** PATH_MAX without its NUL: what lies deeper no process could name, and the overlay form of a layer could not make. */
 const maxPathBytes = 4095;
 
@@ -26,6 +28,9 @@ export function findDirectory(
     if (name === "..") {
       at = at.parent ?? at;
       continue;
+    }
+    if (name.length > maxNameBytes) {
+      throw invalidLayer(`${quotePath(path)} leads through a name of ${name.length} bytes, ${quotePath(name)}`);
     }
     const found = at.children.get(name) ?? make?.(at, name);
     if (found === undefined) return undefined;

@@ -2,6 +2,7 @@ import { type BytePath, joinPath, quotePath } from "../../system/byte-path.ts";
 import { invalidLayer, oversizedLayer } from "../layer-error.ts";
 import { type Place, pathOf, planUnpack, type UnpackOperation } from "../plan-unpack.ts";
 import type { TarConsumer, TarEntry } from "../tar-reader.ts";
+import { indexAttributes } from "./index-attributes.ts";
 import { LayerDirectory, type LayerLeaf, type LowerLinkNode } from "./layer-directory.ts";
 import { addDirectory, findDirectory } from "./layer-tree-lookup.ts";
 
@@ -43,7 +44,7 @@ export class LayerTree implements TarConsumer {
       case "skip":
         return;
       case "root":
-        this.root.attributes = operation.attributes;
+        this.root.attributes = indexAttributes(operation.attributes);
         return;
       case "opaque":
         this.#make(operation.directory).isOpaque = true;
@@ -54,10 +55,11 @@ export class LayerTree implements TarConsumer {
         this.#count();
         return;
       case "directory":
-        this.#makeDirectory(operation.place).attributes = operation.attributes;
+        this.#makeDirectory(operation.place).attributes = indexAttributes(operation.attributes);
         return;
       case "file": {
-        const { attributes, sizeBytes } = operation;
+        const { sizeBytes } = operation;
+        const attributes = indexAttributes(operation.attributes);
         this.contentBytes += sizeBytes;
         this.#create(operation.place, { kind: "file", attributes, sizeBytes, contentOffsetBytes });
         return;
@@ -71,7 +73,8 @@ export class LayerTree implements TarConsumer {
         return;
       }
       case "node": {
-        const { attributes, node: kind, numbers } = operation;
+        const { node: kind, numbers } = operation;
+        const attributes = indexAttributes(operation.attributes);
         this.#create(operation.place, { kind, attributes, numbers });
         return;
       }
