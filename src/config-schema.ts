@@ -73,7 +73,8 @@ export interface Config {
   };
   /** `parallelLayers` 0: as many as the cores allow. */
   readonly images: {
-    readonly snapshotter: "overlay";
+    /** "auto": what the machine is good for. */
+    readonly snapshotter: "auto" | "overlay" | "erofs";
     readonly parallelLayers: number;
     readonly durable: boolean;
     readonly gc: ImageGcConfig;
@@ -162,7 +163,7 @@ export const configSchema = z.strictObject({
     handlers: z.record(handlerName, handler, { error: "must be tables [runtime.handlers.NAME]" }),
   }),
   images: section({
-    snapshotter: oneOfBuilt(["auto", "overlay"], ["erofs"]),
+    snapshotter: z.enum(["auto", "overlay", "erofs"], { error: 'must be "auto", "overlay" or "erofs"' }),
     parallel_layers: z
       .int("must be a whole number, 0 for as many as the cores allow")
       .min(0, "must be 0 or more")
@@ -216,7 +217,7 @@ export function toConfig(file: z.output<typeof configSchema>): Config {
       handlers: Object.entries(file.runtime.handlers).map(([name, { shim, binary }]) => ({ name, shim, binary })),
     },
     images: {
-      snapshotter: "overlay",
+      snapshotter: file.images.snapshotter,
       parallelLayers: file.images.parallel_layers,
       durable: file.images.durable,
       gc: toImageGc(file.images.gc),

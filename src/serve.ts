@@ -7,9 +7,11 @@ import { newId } from "./common/ids.ts";
 import { KeyedMutex } from "./common/keyed-mutex.ts";
 import { createLog, type Log } from "./common/log.ts";
 import type { Config } from "./config-schema.ts";
+import { chooseSnapshotter } from "./images/choose-snapshotter.ts";
 import { Images } from "./images/images.ts";
 import { ensureInitLayer } from "./images/init-layer.ts";
 import { formatReference, parseReference } from "./images/reference.ts";
+import type { SnapshotForm } from "./images/snapshot-form.ts";
 import { ManifestDirectory } from "./manifests/manifest-directory.ts";
 import { LocalVpc } from "./network/local-vpc.ts";
 import { systemRandom } from "./network/system-random.ts";
@@ -69,7 +71,8 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
     parts.use(lockFile(join(directory, "lock")));
   }
   const database = parts.use(Database.open(join(config.root, "records.db")));
-  const images = parts.use(openImages(config, database, log));
+  const snapshotter = chooseSnapshotter(config.images.snapshotter, config.root);
+  const images = parts.use(openImages(config, snapshotter, database, log));
   const deps = await openSandboxDeps(config, database, images, log, parts);
   const sandboxes = new SandboxService(deps);
   deps.shims.onLost((id) => void sandboxes.shimLost(id));
@@ -104,7 +107,7 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   const server = createServer({
     profile,
     version,
-    shownConfig: shownConfig(config),
+    shownConfig: shownConfig(config, snapshotter),
     sandboxes,
     streaming,
     images,
@@ -127,7 +130,7 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   usage.start();
   phase = "serving";
   const addresses = { address: config.grpc.address, metricsAddress: health?.address };
-  log.info({ instance, version, ...addresses, pid: process.pid }, "agent serves");
+  log.info({ instance, version, snapshotter, ...addresses, pid: process.pid }, "agent serves");
   deps.warmShims.start();
   if (!stop.aborted) await once(stop, "abort");
 
@@ -156,11 +159,12 @@ function readiness(phase: AgentPhase, parts: ReturnType<SandboxService["status"]
   ];
 }
 
-function openImages(config: Config, database: Database, log: Log): Images {
+function openImages(config: Config, snapshotter: SnapshotForm, database: Database, log: Log): Images {
   return new Images({
     rootDirectory: config.root,
     database,
     log,
+    snapshotter,
     registryConfigPath: config.registry.configPath,
     parallelLayers: config.images.parallelLayers,
     durable: config.images.durable,
@@ -293,7 +297,8 @@ function newestCreation({ sandboxes, containers }: ReturnType<typeof openStores>
 }
 
 /** What `crictl info` shows; nothing in a configuration is secret, but only what helps people is shown. */
-function shownConfig(config: Config): object {
-  const { instance, root, state, profile, runtime, images, registry, network } = config;
+function shownConfig(config: Config, snapshotter: SnapshotForm): object {
+  const { instance, root, state, profile, runtime, registry, network } = config;
+  const images = { ...config.images, snapshotter };
   return { instance, rootDir: root, stateDir: state, profile, runtime, images, registry, network };
 }

@@ -4,6 +4,7 @@ import type { HostFacts } from "./doctor-facts.ts";
 export interface DoctorSubject {
   /** The agent's root directory. */
   readonly root: string;
+  readonly images: { readonly snapshotter: "auto" | "overlay" | "erofs" };
   readonly runtime: {
     readonly defaultHandler: string;
     readonly handlers: ReadonlyArray<{ readonly name: string; readonly shim: string; readonly binary: string }>;
@@ -47,6 +48,7 @@ export function planFindings(facts: HostFacts, subject: DoctorSubject): readonly
     ...softwareFindings(facts),
     ...subject.runtime.handlers.map((handler) => handlerFinding(facts, handler, subject.runtime.defaultHandler)),
     ...kernelFindings(facts),
+    ...snapshotterFindings(facts, subject.images.snapshotter),
     ...cgroupFindings(facts),
     ...capabilityFindings(facts),
     recordsFinding(facts),
@@ -87,9 +89,8 @@ function handlerFinding(
 }
 
 function kernelFindings(facts: HostFacts): readonly Finding[] {
-  const [major = 0, minor = 0] = facts.kernel.split(".").map((part) => Number.parseInt(part, 10));
   // openat2 came with Linux 5.6 (man openat2(2)).
-  const recent = major > 5 || (major === 5 && minor >= 6);
+  const recent = isKernel(facts.kernel, 5, 6);
   const overlay = facts.filesystems.has("overlay");
   const { ipv6 } = facts;
   return [
@@ -102,6 +103,33 @@ function kernelFindings(facts: HostFacts): readonly Finding[] {
     ),
     finding("IPv6", ipv6, ipv6 ? "on" : "off", "pods get no IPv6 address", false),
   ];
+}
+
+function snapshotterFindings(
+  { kernel, filesystems }: HostFacts,
+  wanted: DoctorSubject["images"]["snapshotter"],
+): readonly Finding[] {
+  if (wanted === "overlay") return [];
+  const built = filesystems.has("erofs");
+  // Mounts from plain files came with Linux 6.12.
+  const ok = built && isKernel(kernel, 6, 12);
+  const found = built ? `in the kernel ${kernel}` : "not in the kernel";
+  return wanted === "erofs"
+    ? [finding("EROFS from files", ok, found, 'the agent does not start: images.snapshotter is "erofs"')]
+    : [
+        finding(
+          "EROFS from files",
+          ok,
+          found,
+          'images.snapshotter "erofs" does not work: layers are kept as files',
+          false,
+        ),
+      ];
+}
+
+function isKernel(release: string, wantMajor: number, wantMinor: number): boolean {
+  const [major = 0, minor = 0] = release.split(".").map((part) => Number.parseInt(part, 10));
+  return major > wantMajor || (major === wantMajor && minor >= wantMinor);
 }
 
 function cgroupFindings({ cgroupVersion, cgroupControllers }: HostFacts): readonly Finding[] {

@@ -23,12 +23,13 @@ import { PinnedReferences } from "./pinned-references.ts";
 import { hostPlatform } from "./platform.ts";
 import { pullImage } from "./pull-image.ts";
 import { ProgressFeed, type PullProgress } from "./pull-progress.ts";
-import { formatReference, parseReference } from "./reference.ts";
+import { formatReference, type ImageReference, parseReference } from "./reference.ts";
 import { RegistryAuth } from "./registry-auth.ts";
 import { RegistryClient } from "./registry-client.ts";
 import { credentialsKey, type RegistryCredentials } from "./registry-credentials.ts";
 import { removeImage } from "./remove-image.ts";
 import { SharedWork } from "./shared-work.ts";
+import type { SnapshotForm } from "./snapshot-form.ts";
 import { SnapshotKeeper } from "./snapshot-keeper.ts";
 import { SnapshotStore } from "./snapshot-store.ts";
 
@@ -39,6 +40,8 @@ export interface ImagesOptions {
   readonly log: Log;
   /** Directory of the hosts.toml files; "": none. */
   readonly registryConfigPath: string;
+  /** What layers are unpacked as from now on; those that are here stay as they are. */
+  readonly snapshotter: SnapshotForm;
   /** Layers unpacked at a time; 0: from the cores. */
   readonly parallelLayers: number;
   /** Whether an image is on stable storage before it is recorded. */
@@ -56,6 +59,9 @@ export interface PullRequest {
   readonly reference: string;
   readonly auth?: RegistryCredentials;
 }
+
+/** Begins the names of all holders that want their layers mounted. */
+const containers = "container";
 
 /** The images of this node: pulled, found, kept while needed, removed. */
 export class Images implements AsyncDisposable {
@@ -78,17 +84,18 @@ export class Images implements AsyncDisposable {
   readonly #progress = new ProgressFeed();
 
   constructor(options: ImagesOptions) {
-    const { rootDirectory, database, parallelLayers, durable, layerLimits } = options;
+    const { rootDirectory, database, snapshotter, parallelLayers, durable, layerLimits } = options;
     this.#options = options;
     this.#limits = options.limits ?? defaultLimits;
     this.#auth = new RegistryAuth({ pool: this.#pool, limits: this.#limits, nowMs: Date.now });
     this.#content = new ContentStore(join(rootDirectory, "content"));
-    this.#snapshots = new SnapshotStore({ rootDirectory, database, durable });
     this.#layers = new LayerPool({
       workers: parallelLayers,
       ingestDirectory: join(rootDirectory, "ingest"),
+      form: snapshotter,
       ...(layerLimits && { limits: layerLimits }),
     });
+    this.#snapshots = new SnapshotStore({ rootDirectory, database, durable, fitter: this.#layers });
     this.#flights = new LayerFlights(this.#layers, this.#snapshots);
     this.#catalogue = new ImageCatalogue(new RecordTable(database, "images", decodeImageRecord), (body) =>
       database.transaction(body),
@@ -127,23 +134,7 @@ export class Images implements AsyncDisposable {
   async pull(request: PullRequest, signal?: AbortSignal): Promise<ImageRecord> {
     const reference = parseReference(request.reference);
     const key = `${formatReference(reference)} ${credentialsKey(request.auth)}`;
-    return await this.#pulls.run(key, signal, (workSignal) =>
-      pullImage(
-        {
-          content: this.#content,
-          catalogue: { add: (record, together) => this.#add(record, together) },
-          ingests: this.#ingests,
-          flights: this.#flights,
-          snapshots: this.#snapshots,
-          host: hostPlatform(process.arch),
-          tell: (event) => this.#progress.tell(event),
-          nowMs: Date.now,
-        },
-        reference,
-        () => RegistryClient.open(this.#clientDependencies(), reference, request.auth),
-        workSignal,
-      ),
-    );
+    return await this.#pulls.run(key, signal, (workSignal) => this.#pull(reference, request.auth, workSignal));
   }
 
   /**
@@ -192,21 +183,26 @@ export class Images implements AsyncDisposable {
   /** Keeps a container's layers, and those of images mounted into it, whatever becomes of them, until {@link release}. */
   hold(containerId: string, topChainIds: readonly string[]): void {
     const chainIds = topChainIds.map((chainId) => readDigest(chainId, "top chain id"));
-    this.#keeper.hold(`container/${containerId}`, chainIds);
+    this.#keeper.hold(`${containers}/${containerId}`, chainIds);
     this.#noteUse(chainIds);
   }
 
   /** Ends a hold and removes the layers that nothing needs any more. */
   async release(containerId: string): Promise<void> {
-    const holder = `container/${containerId}`;
+    const holder = `${containers}/${containerId}`;
     this.#noteUse(this.#keeper.holders().get(holder) ?? []);
     this.#keeper.letGo(holder);
     await this.#collect();
   }
 
-  /** The layer directories of a chain in overlay order: top first. */
+  /** The layer directories of a chain in overlay order: top first. Mounted, where they have to be, until {@link release}. */
   lowerDirectories(topChainId: string): readonly string[] {
     return this.#snapshots.lowerDirectories(readDigest(topChainId, "top chain id"));
+  }
+
+  /** How the top layer of a chain is kept; undefined when it is not here. */
+  snapshotterOf(topChainId: string): SnapshotForm | undefined {
+    return this.#snapshots.formOf(readDigest(topChainId, "top chain id"));
   }
 
   /**
@@ -228,7 +224,7 @@ export class Images implements AsyncDisposable {
     }
     for (const [containerId, topChainIds] of holds) this.hold(containerId, topChainIds);
     const present = this.#snapshots.list().map(({ chainId }) => chainId);
-    if (keepAll) this.#keeper.hold("containers whose records can't be read", present);
+    if (keepAll) this.#keeper.hold(`${containers}s whose records can't be read`, present);
     database.run("DELETE FROM ingests");
     await this.#collect();
     this.gc.start();
@@ -306,7 +302,43 @@ export class Images implements AsyncDisposable {
     return facts;
   }
 
+  async #pull(
+    reference: ImageReference,
+    auth: RegistryCredentials | undefined,
+    signal: AbortSignal,
+  ): Promise<ImageRecord> {
+    try {
+      return await pullImage(
+        {
+          content: this.#content,
+          catalogue: { add: (record, together) => this.#add(record, together) },
+          ingests: this.#ingests,
+          flights: this.#flights,
+          snapshots: this.#snapshots,
+          host: hostPlatform(process.arch),
+          tell: (event) => this.#progress.tell(event),
+          nowMs: Date.now,
+        },
+        reference,
+        () => RegistryClient.open(this.#clientDependencies(), reference, auth),
+        signal,
+      );
+    } finally {
+      // Layers that others were fitted onto.
+      this.#unmountUnneeded();
+    }
+  }
+
+  #unmountUnneeded(): void {
+    try {
+      this.#snapshots.unmountUnneeded(this.#keeper.heldBy(containers));
+    } catch (error) {
+      this.#options.log.warn({ error: errorText(error) }, "layer can't be unmounted yet; it is tried again");
+    }
+  }
+
   async #collect(): Promise<void> {
+    this.#unmountUnneeded();
     await this.#keeper.collect();
     const images = this.#catalogue.list().flatMap((image) => image.contentDigests);
     this.#content.retain(new Set([...images, ...this.#ingests.contents()]));

@@ -1,4 +1,4 @@
-import { AgentError, SystemError } from "../common/errors.ts";
+import { AgentError, errnoOf, SystemError } from "../common/errors.ts";
 
 /** A layer whose tar no image may hold: hostile, or beyond what the format allows. Fetching it again won't help. */
 export function invalidLayer(what: string, options?: { readonly cause?: unknown }): AgentError {
@@ -17,8 +17,10 @@ export function oversizedLayer(what: string): AgentError {
 
 /** Tells what a failed system call means for a layer. Errors of ours pass as they are. */
 export function layerFault(error: unknown): unknown {
-  if (!(error instanceof SystemError)) return error;
-  switch (error.errno) {
+  const errno = error instanceof AgentError ? undefined : errnoOf(error);
+  // Node's own errors have codes such as ERR_OUT_OF_RANGE.
+  if (!(error instanceof SystemError) && (errno === undefined || errno.startsWith("ERR_"))) return error;
+  switch (errno) {
     case "ENOSPC":
     case "EDQUOT":
       return new AgentError("ResourceExhausted", "Cannot unpack the layer: no space is left for its files", {

@@ -1,6 +1,7 @@
 import type { Digest } from "../common/ids.ts";
 import type { BytePath } from "../system/byte-path.ts";
 import type { BlobSource } from "./blob-source.ts";
+import type { SnapshotForm } from "./snapshot-form.ts";
 
 /** One layer to unpack. Everything in it can be cloned to a worker thread. */
 export interface LayerJob {
@@ -30,6 +31,11 @@ export interface LayerFixUps {
   readonly lowerLinks: readonly LowerLink[];
 }
 
+/** Whether only the layers below can settle something of this layer. */
+export function hasFixUps({ impliedDirectories, whiteouts, lowerLinks }: LayerFixUps): boolean {
+  return impliedDirectories.length + whiteouts.length + lowerLinks.length > 0;
+}
+
 export interface LowerLink {
   readonly path: BytePath;
   /** The target as the tar names it, cleaned; it may lead through symbolic links. */
@@ -40,8 +46,12 @@ export interface LowerLink {
 
 /** A layer that is unpacked and verified, but not yet part of the store. */
 export interface StagedLayer {
-  /** `<ingest>/<id>`: holds `fs`, the layer's tree. Whoever holds the StagedLayer commits or discards it. */
+  /**
+   * `<ingest>/<id>`: holds `fs`, the layer's tree, or the files of IndexedLayerPaths, without the index where there are
+   * fix-ups. Whoever holds the StagedLayer commits or discards it.
+   */
   readonly directory: string;
+  readonly form: SnapshotForm;
   readonly chainId: Digest;
   readonly parentChainId: Digest | undefined;
   readonly diffId: Digest;

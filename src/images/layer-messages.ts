@@ -1,15 +1,29 @@
 import { AgentError, type ErrorCode, errorText, primaryError } from "../common/errors.ts";
+import type { FittingJob } from "./erofs/fit-indexed-layer.ts";
 import type { LayerJob, LayerLimits, StagedLayer } from "./layer-job.ts";
+import type { LayerTarget } from "./unpack-layer.ts";
 
 /** What a layer worker is told. A worker does one job at a time. */
-export type LayerRequest =
-  | { readonly kind: "unpack"; readonly job: LayerJob; readonly directory: string; readonly limits: LayerLimits }
-  | { readonly kind: "abort"; readonly error: LayerFault };
+export type LayerRequest = UnpackRequest | FitRequest | { readonly kind: "abort"; readonly error: LayerFault };
+
+export interface UnpackRequest {
+  readonly kind: "unpack";
+  readonly job: LayerJob;
+  readonly target: LayerTarget;
+}
+
+/** Writes the index of a staged layer whose parents are there now. */
+export interface FitRequest {
+  readonly kind: "fit";
+  readonly job: FittingJob;
+  readonly limits: LayerLimits;
+}
 
 /** What a layer worker tells. */
 export type LayerReply =
   | { readonly kind: "progress"; readonly doneBytes: number }
-  | { readonly kind: "done"; readonly staged: StagedLayer }
+  /** `staged` of an unpacked layer alone. */
+  | { readonly kind: "done"; readonly staged?: StagedLayer }
   | { readonly kind: "failed"; readonly error: LayerFault };
 
 /** An error as it crosses threads, where classes do not survive. */

@@ -7,8 +7,17 @@ import { abortError, delay } from "../common/deadline.ts";
 import { AgentError, errnoOf } from "../common/errors.ts";
 import { Semaphore } from "../common/semaphore.ts";
 import { removeTree } from "../system/files.ts";
+import type { FittingJob } from "./erofs/fit-indexed-layer.ts";
 import { defaultLayerLimits, type LayerJob, type LayerLimits, type StagedLayer } from "./layer-job.ts";
-import { decodeFault, encodeFault, type LayerReply, type LayerRequest } from "./layer-messages.ts";
+import {
+  decodeFault,
+  encodeFault,
+  type FitRequest,
+  type LayerReply,
+  type LayerRequest,
+  type UnpackRequest,
+} from "./layer-messages.ts";
+import type { SnapshotForm } from "./snapshot-form.ts";
 
 const resourceLimits = {
   /** Bounds what an archive of millions of directories may hold in memory. */
@@ -25,21 +34,27 @@ export interface LayerPoolOptions {
   readonly workers: number;
   /** Where unfinished layers live: `<root>/ingest`, on the same file system as the snapshots. */
   readonly ingestDirectory: string;
+  /** What layers are unpacked as. */
+  readonly form: SnapshotForm;
   readonly limits?: LayerLimits;
 }
 
-/** Worker threads that turn layers into directories, each layer in one thread, layers in parallel. */
+/** Worker threads that turn layers into what containers stand on, each layer in one thread, layers in parallel. */
 export class LayerPool implements AsyncDisposable {
   readonly #ingestDirectory: string;
+  readonly #form: SnapshotForm;
   readonly #limits: LayerLimits;
   readonly #permits: Semaphore;
+  /** Fitting takes no place of an unpacking, for that may wait for a slow registry. */
+  readonly #fitting = new Semaphore(1);
   readonly #idle: { readonly worker: Worker; readonly timer: NodeJS.Timeout }[] = [];
   readonly #all = new Set<Worker>();
-  readonly #running = new Set<Promise<StagedLayer>>();
+  readonly #running = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
 
   constructor(options: LayerPoolOptions) {
     this.#ingestDirectory = options.ingestDirectory;
+    this.#form = options.form;
     this.#limits = options.limits ?? defaultLayerLimits;
     // One thread more than cores: while one waits for the network, another has work.
     this.#permits = new Semaphore(options.workers > 0 ? options.workers : Math.min(availableParallelism() + 1, 8));
@@ -60,17 +75,29 @@ export class LayerPool implements AsyncDisposable {
     });
     if (either.aborted) throw abortError(either);
     const directory = join(this.#ingestDirectory, `layer-${randomBytes(8).toString("hex")}`);
-    const work = this.#run({ kind: "unpack", job, directory, limits: this.#limits }, onProgress, either);
-    this.#running.add(work);
+    const target = { directory, form: this.#form, limits: this.#limits };
     try {
-      return await work;
+      const { staged } = await this.#track(this.#run({ kind: "unpack", job, target }, onProgress, either));
+      if (staged === undefined) throw new AgentError("Internal", "Cannot unpack the layer: its worker told nothing");
+      return staged;
     } catch (error) {
       // The worker has removed it, unless the worker itself is gone.
       await removeTree(directory);
       throw error;
-    } finally {
-      this.#running.delete(work);
     }
+  }
+
+  /**
+   * Writes the index of a staged layer that waited for its parents. Not to be interrupted: it takes milliseconds.
+   * @throws AgentError InvalidArgument when the layer does not fit on its parents, ResourceExhausted, SystemFailure, Cancelled
+   */
+  async fit(job: FittingJob): Promise<void> {
+    const { signal } = this.#closing;
+    using _permit = await this.#fitting.acquire(signal).catch(() => {
+      throw abortError(signal);
+    });
+    if (signal.aborted) throw abortError(signal);
+    await this.#track(this.#run({ kind: "fit", job, limits: this.#limits }, () => undefined, signal));
   }
 
   /** Ends the running jobs with Cancelled, then the threads. */
@@ -88,13 +115,22 @@ export class LayerPool implements AsyncDisposable {
     await this.close();
   }
 
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#running.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#running.delete(work);
+    }
+  }
+
   #run(
-    request: Extract<LayerRequest, { kind: "unpack" }>,
+    request: UnpackRequest | FitRequest,
     onProgress: (doneBytes: number) => void,
     signal: AbortSignal,
-  ): Promise<StagedLayer> {
+  ): Promise<Extract<LayerReply, { kind: "done" }>> {
     const worker = this.#wake() ?? this.#start();
-    const { promise, resolve, reject } = Promise.withResolvers<StagedLayer>();
+    const { promise, resolve, reject } = Promise.withResolvers<Extract<LayerReply, { kind: "done" }>>();
     const abort = () => send(worker, { kind: "abort", error: encodeFault(abortError(signal)) });
     const finish = () => {
       worker.off("message", onMessage).off("error", onError).off("exit", onExit);
@@ -106,7 +142,7 @@ export class LayerPool implements AsyncDisposable {
       this.#rest(worker);
       // Nobody would take it any more.
       if (signal.aborted) reject(abortError(signal));
-      else if (reply.kind === "done") resolve(reply.staged);
+      else if (reply.kind === "done") resolve(reply);
       else reject(decodeFault(reply.error));
     };
     const onError = (error: Error) => {

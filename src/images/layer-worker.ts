@@ -1,6 +1,7 @@
 import { parentPort } from "node:worker_threads";
 import { removeTreeNow } from "../system/remove-tree.ts";
-import { decodeFault, encodeFault, type LayerReply, type LayerRequest } from "./layer-messages.ts";
+import { fitIndexedLayer } from "./erofs/fit-indexed-layer.ts";
+import { decodeFault, encodeFault, type LayerReply, type LayerRequest, type UnpackRequest } from "./layer-messages.ts";
 import { unpackLayer } from "./unpack-layer.ts";
 
 /** The body of a layer worker: one job after the other, each told by a message and answered by messages. */
@@ -14,10 +15,20 @@ let running: AbortController | undefined;
 
 port.on("message", (request: LayerRequest) => {
   if (request.kind === "abort") running?.abort(decodeFault(request.error));
-  else void serve(request);
+  else if (request.kind === "fit") answer(() => fitIndexedLayer(request.job, request.limits));
+  else void unpack(request);
 });
 
-async function serve({ job, directory, limits }: Extract<LayerRequest, { kind: "unpack" }>): Promise<void> {
+function answer(work: () => void): void {
+  try {
+    work();
+    reply({ kind: "done" });
+  } catch (error) {
+    reply({ kind: "failed", error: encodeFault(error) });
+  }
+}
+
+async function unpack({ job, target }: UnpackRequest): Promise<void> {
   running = new AbortController();
   let reportedBytes = 0;
   const onProgress = (doneBytes: number) => {
@@ -26,10 +37,10 @@ async function serve({ job, directory, limits }: Extract<LayerRequest, { kind: "
     reply({ kind: "progress", doneBytes });
   };
   try {
-    reply({ kind: "done", staged: await unpackLayer(job, directory, limits, onProgress, running.signal) });
+    reply({ kind: "done", staged: await unpackLayer(job, target, onProgress, running.signal) });
   } catch (error) {
     try {
-      removeTreeNow(directory);
+      removeTreeNow(target.directory);
     } catch {
       // The fault of the layer matters more; what stays is removed at the next start.
     }

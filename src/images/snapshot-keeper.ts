@@ -27,6 +27,12 @@ export class SnapshotKeeper {
     this.#holders.set(holder, chainIds);
   }
 
+  /** The snapshots that holders of this kind keep, with their parents. @param prefix of the holders' names */
+  heldBy(prefix: string): ReadonlySet<Digest> {
+    const held = [...this.#holders].flatMap(([holder, chainIds]) => (holder.startsWith(prefix) ? chainIds : []));
+    return withParents(this.#snapshots.list(), held);
+  }
+
   /** Takes a hold away; what nobody needs any more goes with the next {@link collect}. */
   letGo(holder: string): void {
     this.#holders.delete(holder);
@@ -57,13 +63,7 @@ export class SnapshotKeeper {
 /** The snapshots that are neither needed nor below one that is, children before parents. */
 export function planCollection(snapshots: readonly SnapshotIds[], needed: ReadonlySet<Digest>): readonly SnapshotIds[] {
   const byChain = new Map(snapshots.map((snapshot) => [snapshot.chainId, snapshot]));
-  const kept = new Set<Digest>();
-  for (const start of needed) {
-    for (let at = byChain.get(start); at !== undefined && !kept.has(at.chainId); ) {
-      kept.add(at.chainId);
-      at = at.parentChainId === undefined ? undefined : byChain.get(at.parentChainId);
-    }
-  }
+  const kept = withParents(snapshots, needed);
   const depth = (snapshot: SnapshotIds): number => {
     let levels = 0;
     for (
@@ -76,4 +76,16 @@ export function planCollection(snapshots: readonly SnapshotIds[], needed: Readon
     return levels;
   };
   return snapshots.filter(({ chainId }) => !kept.has(chainId)).toSorted((a, b) => depth(b) - depth(a));
+}
+
+function withParents(snapshots: readonly SnapshotIds[], starts: Iterable<Digest>): ReadonlySet<Digest> {
+  const byChain = new Map(snapshots.map((snapshot) => [snapshot.chainId, snapshot]));
+  const all = new Set<Digest>();
+  for (const start of starts) {
+    for (let at = byChain.get(start); at !== undefined && !all.has(at.chainId); ) {
+      all.add(at.chainId);
+      at = at.parentChainId === undefined ? undefined : byChain.get(at.parentChainId);
+    }
+  }
+  return all;
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Digest, parseDigest } from "../common/ids.ts";
+import { type SnapshotForm, snapshotForms } from "./snapshot-form.ts";
 
 export interface SnapshotIds {
   readonly chainId: Digest;
@@ -11,8 +12,10 @@ export interface SnapshotIds {
 export interface Snapshot extends SnapshotIds {
   /** Name of its directory under `<root>/snapshots`: short, for mount(2) takes one page of them. */
   readonly number: number;
-  /** Bytes of file content in this layer alone. */
+  readonly form: SnapshotForm;
+  /** What this layer alone takes: bytes of file content ("overlay"), or of the tar and its index ("erofs"). */
   readonly sizeBytes: number;
+  /** Files and directories on the node's file system. */
   readonly inodes: number;
   /** Whether nothing of its parents shows through. */
   readonly hidesLower: boolean;
@@ -24,6 +27,8 @@ const schema = z.object({
   parentChainId: digest.optional(),
   diffId: digest,
   number: z.int().positive(),
+  // Records of agents that knew no other form have none.
+  form: z.enum(snapshotForms).default("overlay"),
   sizeBytes: z.int().nonnegative(),
   inodes: z.int().nonnegative(),
   hidesLower: z.boolean(),

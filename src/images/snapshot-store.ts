@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, realpathSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError, primaryError } from "../common/errors.ts";
 import { failpoint } from "../common/failpoint.ts";
@@ -11,9 +11,13 @@ import { unmount } from "../system/mount.ts";
 import { listMounts } from "../system/mountinfo.ts";
 import { syncFileSystem } from "../system/sync-file-system.ts";
 import { applyFixUps } from "./apply-fix-ups.ts";
+import type { FittingJob } from "./erofs/fit-indexed-layer.ts";
+import { indexedLayerPaths } from "./erofs/indexed-layer-paths.ts";
+import { LayerMounts } from "./erofs/layer-mounts.ts";
 import { layerFault } from "./layer-error.ts";
-import type { StagedLayer } from "./layer-job.ts";
+import { hasFixUps, type StagedLayer } from "./layer-job.ts";
 import { openLowerView } from "./lower-view.ts";
+import type { SnapshotForm } from "./snapshot-form.ts";
 import { decodeSnapshot, type Snapshot, type SnapshotIds } from "./snapshot-record.ts";
 
 export interface SnapshotStoreOptions {
@@ -22,10 +26,16 @@ export interface SnapshotStoreOptions {
   readonly database: Database;
   /** Whether sync() waits for the disk (config images.durable). */
   readonly durable: boolean;
+  /** What fits indexed layers onto their parents, off the event loop. */
+  readonly fitter: { fit(job: FittingJob): Promise<void> };
 }
 
+/** The directory itself, the mount point, the tar and the index. */
+const indexedInodes = 4;
+
 /**
- * Unpacked layers as directories for overlayfs, one for each chain id, shared by all images that contain it.
+ * Unpacked layers as lower directories for overlayfs, one for each chain id, shared by all images that contain it. Each
+ * keeps the form it was unpacked in, and a chain may have both, for it is overlayfs that puts them together.
  *
  * A commit moves a staged layer into place; its record follows at the next {@link sync}, when the data is durable. So a
  * record always stands for a whole directory, and a directory without a record is a leftover.
@@ -36,6 +46,8 @@ export class SnapshotStore {
   readonly #durable: boolean;
   readonly #database: Database;
   readonly #table: RecordTable<Snapshot>;
+  readonly #fitter: SnapshotStoreOptions["fitter"];
+  readonly #mounts: LayerMounts;
   readonly #snapshots = new Map<Digest, Snapshot>();
   /** Committed, but not recorded yet. */
   readonly #unrecorded = new Set<Digest>();
@@ -47,7 +59,9 @@ export class SnapshotStore {
     this.#durable = options.durable;
     this.#database = options.database;
     this.#table = new RecordTable(options.database, "snapshots", decodeSnapshot);
+    this.#fitter = options.fitter;
     for (const path of [this.#directory, this.#ingestDirectory]) mkdirSync(path, { recursive: true, mode: 0o700 });
+    this.#mounts = new LayerMounts(this.#directory);
     this.#load();
   }
 
@@ -72,10 +86,11 @@ export class SnapshotStore {
     if (this.has(chainId)) return;
     this.#lastNumber++;
     const number = this.#lastNumber;
+    const { form, hidesLower } = staged;
+    const usage = usageOf(staged);
     renameSync(staged.directory, join(this.#directory, String(number)));
     failpoint("pull.snapshot-placed");
-    const { contentBytes: sizeBytes, entryCount: inodes, hidesLower } = staged;
-    this.#snapshots.set(chainId, { chainId, parentChainId, diffId, number, sizeBytes, inodes, hidesLower });
+    this.#snapshots.set(chainId, { chainId, parentChainId, diffId, number, form, ...usage, hidesLower });
     this.#unrecorded.add(chainId);
     undo.move();
   }
@@ -107,18 +122,32 @@ export class SnapshotStore {
   }
 
   /**
-   * The layer directories of a chain, overlay order: top first.
-   * @throws AgentError NotFound when a layer of the chain is not here
+   * The layer directories of a chain, overlay order: top first. What has to be mounted for them is, until
+   * {@link unmountUnneeded} takes it off.
+   * @throws AgentError NotFound when a layer of the chain is not here, SystemFailure
    */
   lowerDirectories(topChainId: Digest): string[] {
-    const directories: string[] = [];
+    const layers: Snapshot[] = [];
     for (let chainId: Digest | undefined = topChainId; chainId !== undefined; ) {
       const snapshot = this.#snapshots.get(chainId);
       if (snapshot === undefined) throw new AgentError("NotFound", `No snapshot of chain "${chainId}" is on this node`);
-      directories.push(join(this.#directory, String(snapshot.number), "fs"));
+      layers.push(snapshot);
       chainId = snapshot.hidesLower ? undefined : snapshot.parentChainId;
     }
-    return directories;
+    return layers.map(({ form, number }) =>
+      form === "erofs" ? this.#mounts.ensure(number) : join(this.#directory, String(number), "fs"),
+    );
+  }
+
+  /** How a chain's top layer is kept; undefined when it is not here. */
+  formOf(topChainId: Digest): SnapshotForm | undefined {
+    return this.#snapshots.get(topChainId)?.form;
+  }
+
+  /** Takes off the mounts of all other snapshots than these; what stands on them goes on. @throws SystemError */
+  unmountUnneeded(needed: ReadonlySet<Digest>): void {
+    const kept = new Set(this.list().flatMap(({ chainId, number }) => (needed.has(chainId) ? [number] : [])));
+    for (const number of this.#mounts.list()) if (!kept.has(number)) this.#mounts.release(number);
   }
 
   list(): readonly Snapshot[] {
@@ -143,6 +172,7 @@ export class SnapshotStore {
     this.#snapshots.delete(chainId);
     this.#unrecorded.delete(chainId);
     failpoint("remove.snapshot-forgotten");
+    this.#mounts.release(snapshot.number);
     await removeTree(join(this.#directory, String(snapshot.number)));
   }
 
@@ -151,15 +181,17 @@ export class SnapshotStore {
    * without a record) and forgets records whose directory is gone, with all that stood on them.
    */
   async recover(): Promise<void> {
-    for (const { target } of listMounts()) {
-      if (target.startsWith(`${this.#ingestDirectory}/`)) await unmount(target);
-    }
+    const ingests = `${realpathSync(this.#ingestDirectory)}/`;
+    for (const { target } of listMounts().toReversed()) if (target.startsWith(ingests)) await unmount(target);
+    const indexed = new Set(this.list().flatMap(({ form, number }) => (form === "erofs" ? [number] : [])));
+    this.#mounts.adopt((number) => indexed.has(number));
     await this.#removeAll(this.#ingestDirectory, () => false);
     const numbers = new Set(this.list().map(({ number }) => String(number)));
     await this.#removeAll(this.#directory, (name) => numbers.has(name));
     for (let lost = this.#findLost(); lost !== undefined; lost = this.#findLost()) {
       this.#table.delete(lost.chainId);
       this.#snapshots.delete(lost.chainId);
+      this.#mounts.release(lost.number);
       await removeTree(join(this.#directory, String(lost.number)));
     }
   }
@@ -191,11 +223,11 @@ export class SnapshotStore {
     if (!this.has(parentChainId)) {
       throw new AgentError("FailedPrecondition", `Cannot commit layer "${staged.diffId}": its parent is not committed`);
     }
-    const { impliedDirectories, whiteouts, lowerLinks } = staged.fixUps;
-    if (impliedDirectories.length + whiteouts.length + lowerLinks.length === 0) return;
+    if (!hasFixUps(staged.fixUps)) return;
     try {
       await using lower = await openLowerView(this.lowerDirectories(parentChainId), staged.directory);
-      await runSliced(applyFixUps(staged, lower.fd));
+      if (staged.form === "overlay") await runSliced(applyFixUps(staged, lower.fd));
+      else await this.#fitter.fit({ directory: staged.directory, chainId: staged.chainId, lowerFd: lower.fd });
     } catch (error) {
       throw layerFault(primaryError(error));
     }
@@ -203,10 +235,15 @@ export class SnapshotStore {
 
   #findLost(): Snapshot | undefined {
     return this.list().find(
-      ({ number, parentChainId }) =>
-        !existsSync(join(this.#directory, String(number), "fs")) ||
-        (parentChainId !== undefined && !this.has(parentChainId)),
+      (snapshot) =>
+        !this.#isWhole(snapshot) || (snapshot.parentChainId !== undefined && !this.has(snapshot.parentChainId)),
     );
+  }
+
+  #isWhole({ number, form, sizeBytes }: Snapshot): boolean {
+    const directory = join(this.#directory, String(number));
+    if (!existsSync(join(directory, "fs"))) return false;
+    return form === "overlay" || indexedBytes(directory) === sizeBytes;
   }
 
   async #removeAll(directory: string, keep: (name: string) => boolean): Promise<void> {
@@ -214,4 +251,16 @@ export class SnapshotStore {
       if (!keep(name)) await removeTree(join(directory, name));
     }
   }
+}
+
+function usageOf({ form, directory, contentBytes, entryCount }: StagedLayer): Pick<Snapshot, "sizeBytes" | "inodes"> {
+  if (form === "overlay") return { sizeBytes: contentBytes, inodes: entryCount };
+  return { sizeBytes: indexedBytes(directory) ?? 0, inodes: indexedInodes };
+}
+
+/** Bytes of an indexed layer's files; undefined when one is missing. */
+function indexedBytes(directory: string): number | undefined {
+  const { data, index } = indexedLayerPaths(directory);
+  const sizes = [data, index].map((path) => statSync(path, { throwIfNoEntry: false })?.size);
+  return sizes.reduce((sum, size) => (sum === undefined || size === undefined ? undefined : sum + size), 0);
 }

@@ -96,6 +96,23 @@ export class TarReader {
     }
   }
 
+  /** Whether the archive's end was read: what is pushed after it does not count. */
+  get isEnded(): boolean {
+    return this.#section.kind === "ended";
+  }
+
+  /** Bytes that come next and tell nothing but a file's content: {@link skip} passes over them. */
+  get skippableBytes(): number {
+    return this.#section.kind === "content" || this.#section.kind === "padding" ? this.#remaining : 0;
+  }
+
+  /** Passes over bytes without looking at them, at most {@link skippableBytes}; the consumer isn't given them either. */
+  skip(bytes: number): void {
+    this.#remaining -= bytes;
+    this.#readBytes += bytes;
+    if (this.#remaining === 0) this.#endBody();
+  }
+
   /** @throws AgentError DataLoss when the archive stops inside an entry. Missing end blocks are fine. */
   finish(): void {
     const between = this.#section.kind === "header" && this.#heldBytes === 0;

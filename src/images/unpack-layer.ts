@@ -1,38 +1,45 @@
 import { createHash, type Hash } from "node:crypto";
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { AgentError } from "../common/errors.ts";
 import { failpoint } from "../common/failpoint.ts";
 import type { Digest } from "../common/ids.ts";
-import { closeFd, openRoot } from "../system/root-directory.ts";
 import { openBlob } from "./blob-stream.ts";
-import { finishLayer } from "./finish-layer.ts";
+import { IndexedLayerSink } from "./erofs/indexed-layer-sink.ts";
 import { Inflater } from "./inflate.ts";
 import { compressionOf } from "./layer-compression.ts";
 import { damagedLayer, layerFault, oversizedLayer } from "./layer-error.ts";
+import { LayerFilesSink } from "./layer-files-sink.ts";
 import type { LayerJob, LayerLimits, StagedLayer } from "./layer-job.ts";
-import { LayerWriter } from "./layer-writer.ts";
+import type { LayerSink } from "./layer-sink.ts";
+import type { SnapshotForm } from "./snapshot-form.ts";
 import { TarReader } from "./tar-reader.ts";
 
+/** Where a layer is unpacked, and how. */
+export interface LayerTarget {
+  /** Made here. */
+  readonly directory: string;
+  readonly form: SnapshotForm;
+  readonly limits: LayerLimits;
+}
+
 /**
- * Downloads, verifies and unpacks one layer into `<directory>/fs`, in one pass over its bytes: the blob is hashed as it
- * comes, decompressed in the thread pool, hashed again and written as files. Blocks its thread for milliseconds at a
- * time, so it belongs into a worker. The caller removes the directory when this throws.
+ * Downloads, verifies and unpacks one layer in one pass over its bytes: the blob is hashed as it comes, decompressed in
+ * the thread pool, hashed again and written in the form of the target. Blocks its thread for milliseconds at a time, so
+ * it belongs into a worker. The caller removes the directory when this throws.
  * @param onProgress bytes of the blob received so far
  * @throws AgentError as {@link LayerPool.unpack} says
  */
 export async function unpackLayer(
   job: LayerJob,
-  directory: string,
-  limits: LayerLimits,
+  target: LayerTarget,
   onProgress: (doneBytes: number) => void,
   signal: AbortSignal,
 ): Promise<StagedLayer> {
   const inflater = new Inflater(compressionOf(job.mediaType));
-  mkdirSync(join(directory, "fs"), { recursive: true, mode: 0o700 });
+  mkdirSync(target.directory, { recursive: true, mode: 0o700 });
   failpoint("pull.layer-staging");
   const stop = new AbortController();
-  const unpacked = writeTree(job, directory, limits, inflater);
+  const unpacked = writeLayer(job, target, inflater);
   // A layer over its limits is not worth another byte; for any other fault the rest of the blob tells whether the
   // transfer or the layer is to blame.
   const fault = unpacked.then(
@@ -81,45 +88,47 @@ async function receive(
   inflater.end();
 }
 
-/** Reads the decompressed tar to its last byte, so that the diff id covers all of it, and writes its entries. */
-async function writeTree(
-  job: LayerJob,
-  directory: string,
-  limits: LayerLimits,
-  inflater: Inflater,
-): Promise<StagedLayer> {
-  const hasParent = job.parentChainId !== undefined;
-  const rootFd = openRoot(join(directory, "fs"));
+/** Reads the decompressed tar to its last byte, so that the diff id covers all of it, and writes what is in it. */
+async function writeLayer(job: LayerJob, target: LayerTarget, inflater: Inflater): Promise<StagedLayer> {
+  const { directory, form, limits } = target;
   try {
-    using writer = new LayerWriter(rootFd, { maxNodes: limits.entries, hasParent });
-    const reader = new TarReader(writer, limits.entries);
+    using sink = openSink(job, target);
+    const { consumer } = sink;
+    const reader = new TarReader(consumer, limits.entries);
     const hash = hashFor(job.diffId);
     let tarBytes = 0;
     for await (const chunk of inflater.output()) {
       tarBytes += chunk.length;
       if (tarBytes > limits.tarBytes) throw oversizedLayer(`it inflates to more than ${limits.tarBytes} bytes`);
       hash.update(chunk);
+      if (!reader.isEnded) sink.keep(chunk);
       reader.push(chunk);
       failpoint("pull.layer-unpacking");
     }
     reader.finish();
     checkDigest("tar", hash, job.diffId);
-    const { fixUps, hidesLower } = finishLayer(rootFd, writer.notes, hasParent);
+    const { fixUps, hidesLower } = sink.finish();
     return {
       directory,
+      form,
       chainId: job.chainId,
       parentChainId: job.parentChainId,
       diffId: job.diffId,
-      contentBytes: writer.contentBytes,
-      entryCount: writer.nodeCount,
+      contentBytes: consumer.contentBytes,
+      entryCount: consumer.nodeCount,
       hidesLower,
       fixUps,
     };
   } catch (error) {
     throw layerFault(error);
-  } finally {
-    closeFd(rootFd);
   }
+}
+
+function openSink({ chainId, parentChainId }: LayerJob, { directory, form, limits }: LayerTarget): LayerSink {
+  const options = { maxNodes: limits.entries, hasParent: parentChainId !== undefined };
+  return form === "erofs"
+    ? new IndexedLayerSink(directory, { ...options, chainId })
+    : new LayerFilesSink(directory, options);
 }
 
 function hashFor(digest: Digest): Hash {

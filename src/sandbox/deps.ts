@@ -38,7 +38,7 @@ export interface SandboxDeps {
   readonly locks: KeyedMutex;
   readonly sandboxes: SandboxStore;
   readonly containers: ContainerStore;
-  readonly images: Pick<Images, "resolve" | "hold" | "release" | "lowerDirectories">;
+  readonly images: Pick<Images, "resolve" | "hold" | "release" | "lowerDirectories" | "snapshotterOf">;
   readonly network: NetworkProvider;
   readonly namespaces: PodNamespaces;
   readonly cgroups: Cgroups;

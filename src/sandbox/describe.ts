@@ -7,7 +7,7 @@ import { containerPaths, sandboxPaths } from "./host-paths.ts";
 import { ownNamespaces } from "./own-namespaces.ts";
 import type { PodResources, SandboxRecord } from "./sandbox-record.ts";
 
-type DescribeDeps = Pick<SandboxDeps, "layout" | "handlers" | "sandboxes" | "network">;
+type DescribeDeps = Pick<SandboxDeps, "layout" | "handlers" | "sandboxes" | "network" | "images">;
 
 /** What `crictl inspectp` prints beside the status: where the pod lives on this host. Field names as containerd's. */
 export async function describeSandbox(deps: DescribeDeps, record: SandboxRecord): Promise<object> {
@@ -40,7 +40,7 @@ export async function describeContainer(deps: DescribeDeps, record: ContainerRec
     pid: record.state.kind === "running" ? record.state.pid : 0,
     removing: record.state.kind === "removing",
     snapshotKey: record.topChainId,
-    snapshotter: "overlay",
+    snapshotter: deps.images.snapshotterOf(record.topChainId) ?? "",
     runtimeType: sandbox === undefined ? "" : runtimeType(deps, sandbox),
     cgroupPath: paths.cgroup,
     bundlePath: paths.bundle,

@@ -1,6 +1,7 @@
-import { errnoOf } from "../common/errors.ts";
+import { close, constants, openSync } from "node:fs";
+import { errnoOf, SystemError } from "../common/errors.ts";
 import { blockingWorkers } from "./blocking-workers.ts";
-import { check, libc } from "./libc.ts";
+import { check, libc, O_PATH } from "./libc.ts";
 
 /** mount(2) flags used here. */
 export const mountFlag = {
@@ -30,6 +31,26 @@ export function mount(source: string, target: string, type: string, flags = 0, d
  */
 export function detachMount(target: string): void {
   check(libc.umount2(target, UMOUNT_NOFOLLOW | MNT_DETACH), `unmount "${target}"`);
+}
+
+/**
+ * Takes a mount out of the tree at once, for what writes nothing back but may have much memory to free: that is done on
+ * another thread, where its last user is let go.
+ * @throws SystemError
+ */
+export function detachIdleMount(target: string): void {
+  let last: number;
+  try {
+    last = openSync(target, O_PATH | constants.O_NOFOLLOW);
+  } catch (cause) {
+    const errno = errnoOf(cause);
+    throw new SystemError(`unmount "${target}": ${errno ?? String(cause)}`, { cause, ...(errno && { errno }) });
+  }
+  try {
+    detachMount(target);
+  } finally {
+    close(last, () => undefined);
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { planFindings, programsOf } from "../../src/cli/plan-doctor.ts";
 
 const subject = {
   root: "/var/lib/podling",
+  images: { snapshotter: "auto" as const },
   runtime: {
     defaultHandler: "runc",
     handlers: [
@@ -15,9 +16,9 @@ const subject = {
 };
 const complete: HostFacts = {
   nodeVersion: "24.1.0",
-  kernel: "6.1.0-31-amd64",
+  kernel: "6.12.0-31-amd64",
   capabilities: (1n << 41n) - 1n,
-  filesystems: new Set(["ext4", "overlay"]),
+  filesystems: new Set(["ext4", "overlay", "erofs"]),
   cgroupVersion: 2,
   cgroupControllers: new Set(["cpu", "memory", "pids"]),
   nftablesLibrary: true,
@@ -51,13 +52,22 @@ const lacking: ReadonlyArray<readonly [string, Partial<HostFacts>, ReadonlyArray
         ["reduced", "handler crun", "no containerd-shim-runc-v2"],
       ],
     ],
-    ["openat2", { kernel: "5.5.19" }, [["missing", "kernel 5.6", "5.5.19"]]],
-    ["overlay", { filesystems: new Set(["ext4"]) }, [["missing", "overlay", "not in the kernel"]]],
     [
       "records that can be read",
       { quarantined: ["/var/lib/podling/quarantine/enis-1.txt"] },
       [["reduced", "unreadable records", "/var/lib/podling/quarantine/enis-1.txt"]],
     ],
+    [
+      "openat2",
+      { kernel: "5.5.19" },
+      [
+        ["missing", "kernel 5.6", "5.5.19"],
+        ["reduced", "EROFS from files", "in the kernel 5.5.19"],
+      ],
+    ],
+    ["overlay", { filesystems: new Set(["ext4", "erofs"]) }, [["missing", "overlay", "not in the kernel"]]],
+    ["EROFS", { filesystems: new Set(["ext4", "overlay"]) }, [["reduced", "EROFS from files", "not in the kernel"]]],
+    ["mounts of EROFS from files", { kernel: "6.11.9" }, [["reduced", "EROFS from files", "in the kernel 6.11.9"]]],
     ["IPv6", { ipv6: false }, [["reduced", "IPv6", "off"]]],
     [
       "cgroups",

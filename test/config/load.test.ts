@@ -65,7 +65,7 @@ const defaults: Config = {
       { name: "crun", shim: "containerd-shim-runc-v2", binary: "crun" },
     ],
   },
-  images: { snapshotter: "overlay", parallelLayers: 0, durable: true, gc: defaultGc },
+  images: { snapshotter: "auto", parallelLayers: 0, durable: true, gc: defaultGc },
   registry: { configPath: "/etc/podling/certs.d" },
   network: {
     provider: "local-vpc",
@@ -112,10 +112,10 @@ const accepted: ReadonlyArray<readonly [string, string, Partial<Config>]> = [
   ["a socket as a URL", '[grpc]\naddress = "unix:///run/x.sock"', { grpc: { address: "/run/x.sock" } }],
   [
     "dotted keys",
-    'profile = "node"\nimages.durable = false\nimages.parallel_layers = 4',
+    'profile = "node"\nimages.durable = false\nimages.parallel_layers = 4\nimages.snapshotter = "erofs"',
     {
       profile: "node",
-      images: { snapshotter: "overlay", parallelLayers: 4, durable: false, gc: defaultGc },
+      images: { snapshotter: "erofs", parallelLayers: 4, durable: false, gc: defaultGc },
     },
   ],
   [
@@ -123,7 +123,7 @@ const accepted: ReadonlyArray<readonly [string, string, Partial<Config>]> = [
     '[images.gc]\nhigh_threshold = 100\nmaximum_age = "168h"\ninterval = "0s"\npinned = ["registry.k8s.io/pause:*"]',
     {
       images: {
-        snapshotter: "overlay",
+        snapshotter: "auto",
         parallelLayers: 0,
         durable: true,
         gc: {
@@ -300,11 +300,11 @@ const refused: ReadonlyArray<readonly [string, string, readonly string[]]> = [
   ],
   [
     "what is not built yet",
-    '[grpc]\ntcp_address = "0.0.0.0:1"\n[grpc.tls]\ncert = "/c"\n[images]\nsnapshotter = "erofs"\n[network]\nprovider = "cni"\n[cluster]\netcd_endpoints = ["http://e"]',
+    '[grpc]\ntcp_address = "0.0.0.0:1"\n[grpc.tls]\ncert = "/c"\n[images]\nsnapshotter = "zfs"\n[network]\nprovider = "cni"\n[cluster]\netcd_endpoints = ["http://e"]',
     [
       'config.toml:2: grpc.tcp_address = "0.0.0.0:1": not built yet: must be ""',
       'config.toml:4: grpc.tls.cert = "/c": not built yet: must be left out, with grpc.tcp_address = ""',
-      'config.toml:6: images.snapshotter = "erofs": not built yet: must be "auto" or "overlay"',
+      'config.toml:6: images.snapshotter = "zfs": must be "auto", "overlay" or "erofs"',
       'config.toml:8: network.provider = "cni": not built yet: must be "local-vpc"',
       "config.toml:10: cluster.etcd_endpoints: not built yet: must be empty",
     ],

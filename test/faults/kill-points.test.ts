@@ -25,7 +25,27 @@ test("every failpoint of src is in the table, and the table has no other", () =>
   );
 });
 
-describe.skipIf(cannotRun("docker-registry", "runc"))("an agent killed in the middle of a pod's life", () => {
+/** The courses a snapshotter is led through, and, beside them, the points of all others that depend on it. */
+const trials = [
+  {
+    snapshotter: "overlay",
+    life: pointsOn("life", "stubborn", "held", "shared", "mapped", "published", "running", "silent"),
+    recovery: pointsOn("recovery"),
+  },
+  {
+    snapshotter: "erofs",
+    life: [
+      ...pointsOn("indexed"),
+      ...pointsOn("life", "running").filter(([name]) => /^(pull|create|remove)\./.test(name)),
+      ...pointsOn("mapped").filter(([name]) => name.startsWith("create.")),
+    ],
+    recovery: pointsOn("recovery", "indexed-recovery"),
+  },
+] as const;
+
+const cannotKill = cannotRun("docker-registry", "runc");
+
+describe.skipIf(cannotKill).each(trials)("an agent with $snapshotter killed in the middle of a pod's life", (trial) => {
   const resources = new AsyncDisposableStack();
   let world: World;
   let witness: RunningContainer;
@@ -39,7 +59,8 @@ describe.skipIf(cannotRun("docker-registry", "runc"))("an agent killed in the mi
   };
 
   beforeAll(async () => {
-    world = await startWorld(resources, { overrides: { profile: "node" } });
+    const images = { snapshotter: trial.snapshotter };
+    world = await startWorld(resources, { overrides: { profile: "node", images } });
     // One process that never ends and keeps writing: a shell's loop would have another child at every look.
     witness = await runContainer(world, ["/bin/ping", "-i", "0.1", "127.0.0.1"]);
     witnessPid = (await witnessStatus()).pid;
@@ -80,20 +101,17 @@ describe.skipIf(cannotRun("docker-registry", "runc"))("an agent killed in the mi
     expect(containers.length).toBeLessThanOrEqual(2);
   }
 
-  test.each(pointsOn("life", "stubborn", "held", "shared", "mapped", "published", "running", "silent"))(
-    "at %s (%s): retries converge, nothing is lost or left",
-    async (name, course) => {
-      await world.agent.stop();
-      await world.agent.start(name);
-      const caller = new PersistentCaller(world, lookAround);
-      await liveThrough(world, caller, course);
-      if (caller.deaths === 0) await caller.revive(5_000);
-      expect(caller.deaths).toBe(1);
-      await expectNoLeaks(world.agent, before, { timeoutMs: 15_000 });
-    },
-  );
+  test.each(trial.life)("at %s (%s): retries converge, nothing is lost or left", async (name, course) => {
+    await world.agent.stop();
+    await world.agent.start(name);
+    const caller = new PersistentCaller(world, lookAround);
+    await liveThrough(world, caller, course);
+    if (caller.deaths === 0) await caller.revive(5_000);
+    expect(caller.deaths).toBe(1);
+    await expectNoLeaks(world.agent, before, { timeoutMs: 15_000 });
+  });
 
-  test.each(pointsOn("recovery"))("at %s: the next start takes up what runs", async (name) => {
+  test.each(trial.recovery)("at %s: the next start takes up what runs", async (name) => {
     await world.agent.kill();
     world.agent.spawn(name);
     await world.agent.ended();

@@ -9,6 +9,7 @@
  * - `running`: a pod is removed while its container runs
  * - `silent`: the same while the pod's shim is stopped, from before the container is stopped
  * - `recovery`: an agent starts beside a pod that runs
+ * - `indexed`, `indexed-recovery`: as `life` and `recovery`, with layers kept as EROFS indexes
  * - `warm`: an agent launches shims ahead of their pods, and gives one to a pod (warm-shims.test.ts)
  * - `host`: an agent starts on a host without anything of it, runs nothing, and ends
  */
@@ -22,6 +23,8 @@ export type Course =
   | "running"
   | "silent"
   | "recovery"
+  | "indexed"
+  | "indexed-recovery"
   | "warm"
   | "host";
 
@@ -35,6 +38,9 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "pull.layer-unpacked": "life",
   "pull.layer-staged": "life",
   "pull.layer-commit": "life",
+  "pull.layer-mounted": "indexed",
+  "pull.layer-fitting": "indexed",
+  "pull.layer-indexed": "indexed",
   "pull.snapshot-placed": "life",
   "pull.snapshot-fitted": "life",
   "pull.snapshots-synced": "life",
@@ -124,6 +130,7 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "warm.shim-ready": "warm",
   "run.shim-claimed": "warm",
 
+  "recover.erofs-probed": "indexed-recovery",
   "recover.pod-observed": "recovery",
   "recover.containers-done": "recovery",
 

@@ -7,6 +7,7 @@ import { defaultLimits } from "../../src/images/blob-source.ts";
 import type { ImageConfig } from "../../src/images/image-config.ts";
 import type { ImageRecord } from "../../src/images/image-record.ts";
 import { Images } from "../../src/images/images.ts";
+import type { SnapshotForm } from "../../src/images/snapshot-form.ts";
 import { toStatus } from "../../src/rpc/status.ts";
 import { Database } from "../../src/state/database.ts";
 import { unmount } from "../../src/system/mount.ts";
@@ -33,11 +34,6 @@ export interface HostileImage {
   readonly verdict: ImageVerdict;
 }
 
-export type Snapshotter = "overlay";
-
-/** The ways to keep layers that this agent has: every image is tried with each. */
-export const snapshotters: readonly Snapshotter[] = ["overlay"];
-
 /** What a layer of the trials may cost, so that bombs go off early. */
 export const trialLimits = { tarBytes: 32 * 2 ** 20, entries: 5_000 };
 
@@ -51,7 +47,7 @@ export class ImageTrial implements AsyncDisposable {
   readonly #good: Image;
   readonly #before: Map<string, ListedNode>;
 
-  private constructor(top: string, registry: RegistryDouble, good: Image) {
+  private constructor(top: string, registry: RegistryDouble, good: Image, snapshotter: SnapshotForm) {
     this.#top = top;
     this.#registry = registry;
     this.#good = good;
@@ -66,6 +62,7 @@ export class ImageTrial implements AsyncDisposable {
       rootDirectory: top,
       database: this.#database,
       log: createLog("silent"),
+      snapshotter,
       registryConfigPath: "",
       parallelLayers: 2,
       durable: false,
@@ -75,11 +72,11 @@ export class ImageTrial implements AsyncDisposable {
     });
   }
 
-  static async start(_snapshotter: Snapshotter): Promise<ImageTrial> {
+  static async start(snapshotter: SnapshotForm): Promise<ImageTrial> {
     mkdirSync("/var/tmp/podling-test", { recursive: true });
     const good = buildImage({ layers: [await buildLayer([{ name: "good", body: "good" }])] });
     const registry = await RegistryDouble.start({ image: good, login: { username: "", password: "" } });
-    const trial = new ImageTrial(mkdtempSync("/var/tmp/podling-test/hostile-"), registry, good);
+    const trial = new ImageTrial(mkdtempSync("/var/tmp/podling-test/hostile-"), registry, good, snapshotter);
     await trial.#images.recover(new Map());
     return trial;
   }

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { snapshotForms } from "../../src/images/snapshot-form.ts";
 import { cannotRun } from "../support/requirements.ts";
 import { hostileImages } from "./hostile-images.ts";
-import { ImageTrial, snapshotters } from "./image-trial.ts";
+import { ImageTrial } from "./image-trial.ts";
 
 test("every hostile image has a name of its own", () => {
   const names = Object.values(hostileImages).flatMap((images) => images.map(({ name }) => name));
@@ -9,7 +10,7 @@ test("every hostile image has a name of its own", () => {
   expect(new Set(names).size).toBe(names.length);
 });
 
-describe.skipIf(cannotRun()).each(snapshotters)("with %s, an image", (snapshotter) => {
+describe.skipIf(cannotRun()).each(snapshotForms)("with %s, an image", (snapshotter) => {
   let trial: ImageTrial;
   beforeAll(async () => {
     trial = await ImageTrial.start(snapshotter);

@@ -38,6 +38,7 @@ class World implements AsyncDisposable {
       rootDirectory,
       database: this.database,
       log: createLog("silent"),
+      snapshotter: "overlay",
       registryConfigPath,
       parallelLayers: 2,
       durable: true,

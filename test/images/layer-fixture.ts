@@ -6,9 +6,11 @@ import { type Digest, parseDigest } from "../../src/common/ids.ts";
 import { defaultLimits, defaultTransport } from "../../src/images/blob-source.ts";
 import type { LayerJob, LayerLimits, StagedLayer } from "../../src/images/layer-job.ts";
 import { LayerPool } from "../../src/images/layer-pool.ts";
+import type { SnapshotForm } from "../../src/images/snapshot-form.ts";
 import { SnapshotStore } from "../../src/images/snapshot-store.ts";
 import { Database } from "../../src/state/database.ts";
 import { unmount } from "../../src/system/mount.ts";
+import { listMounts } from "../../src/system/mountinfo.ts";
 import { mountOverlay } from "../../src/system/overlay.ts";
 import { removeTreeNow } from "../../src/system/remove-tree.ts";
 import { ScriptedServer } from "./scripted-server.ts";
@@ -32,26 +34,42 @@ export interface JobChanges {
   readonly diffId?: Digest;
 }
 
+export interface LayerFixtureOptions {
+  /** Default "overlay". */
+  readonly form?: SnapshotForm;
+  readonly limits?: LayerLimits;
+}
+
 /** A store, a pool and a blob server of one test, in a directory of their own on the disk. */
 export class LayerFixture implements AsyncDisposable {
   readonly directory: string;
   readonly database: Database;
-  readonly pool: LayerPool;
+  /** What layers are unpacked as. */
+  form: SnapshotForm;
   snapshots: SnapshotStore;
+  readonly #pools: Readonly<Record<SnapshotForm, LayerPool>>;
   readonly #server: ScriptedServer;
   readonly #blobs: Map<string, Buffer>;
   readonly #mounts: string[] = [];
 
-  private constructor(directory: string, server: ScriptedServer, blobs: Map<string, Buffer>, limits?: LayerLimits) {
+  private constructor(
+    directory: string,
+    server: ScriptedServer,
+    blobs: Map<string, Buffer>,
+    { form = "overlay", limits }: LayerFixtureOptions,
+  ) {
     this.directory = directory;
     this.#server = server;
     this.#blobs = blobs;
     this.database = Database.open(join(directory, "records.db"));
-    this.pool = new LayerPool({ workers: 2, ingestDirectory: this.ingest, ...(limits && { limits }) });
+    this.form = form;
+    const open = (of: SnapshotForm) =>
+      new LayerPool({ workers: 2, ingestDirectory: this.ingest, form: of, ...(limits && { limits }) });
+    this.#pools = { overlay: open("overlay"), erofs: open("erofs") };
     this.snapshots = this.openStore();
   }
 
-  static async start(limits?: LayerLimits): Promise<LayerFixture> {
+  static async start(options: LayerFixtureOptions = {}): Promise<LayerFixture> {
     mkdirSync("/var/tmp/podling-test", { recursive: true });
     const blobs = new Map<string, Buffer>();
     const server = await ScriptedServer.start(({ path }, response) => {
@@ -59,7 +77,11 @@ export class LayerFixture implements AsyncDisposable {
       if (blob === undefined) response.writeHead(404).end();
       else response.writeHead(200, { "content-length": blob.length }).end(blob);
     });
-    return new LayerFixture(mkdtempSync("/var/tmp/podling-test/layers-"), server, blobs, limits);
+    return new LayerFixture(mkdtempSync("/var/tmp/podling-test/layers-"), server, blobs, options);
+  }
+
+  get pool(): LayerPool {
+    return this.#pools[this.form];
   }
 
   get ingest(): string {
@@ -68,7 +90,18 @@ export class LayerFixture implements AsyncDisposable {
 
   /** Another store on the same directory, as after a restart. */
   openStore(): SnapshotStore {
-    return new SnapshotStore({ rootDirectory: this.directory, database: this.database, durable: false });
+    return new SnapshotStore({
+      rootDirectory: this.directory,
+      database: this.database,
+      durable: false,
+      fitter: this.pool,
+    });
+  }
+
+  /** Numbers of the snapshots that are mounted, as the kernel tells. */
+  mounted(): readonly number[] {
+    const targets = listMounts().map(({ target }) => /\/snapshots\/(\d+)\/fs$/.exec(target));
+    return targets.flatMap((match) => (match?.input.startsWith(`${this.directory}/`) ? [Number(match[1])] : []));
   }
 
   /** A job for a tar, which is served from now on. */
@@ -96,15 +129,23 @@ export class LayerFixture implements AsyncDisposable {
     };
   }
 
-  stage(job: LayerJob): Promise<StagedLayer> {
-    return this.pool.unpack(job, () => undefined, new AbortController().signal);
+  stage(job: LayerJob, form = this.form): Promise<StagedLayer> {
+    return this.#pools[form].unpack(job, () => undefined, new AbortController().signal);
   }
 
-  /** Unpacks all layers in parallel, bottom first in the list, and commits them in order. @returns the top's chain id */
-  async apply(tars: readonly Buffer[], compression: Compression = "none"): Promise<Digest> {
+  /**
+   * Unpacks all layers in parallel, bottom first in the list, and commits them in order.
+   * @param formOf what each layer is unpacked as
+   * @returns the top's chain id
+   */
+  async apply(
+    tars: readonly Buffer[],
+    compression: Compression = "none",
+    formOf: (index: number) => SnapshotForm = () => this.form,
+  ): Promise<Digest> {
     const jobs: LayerJob[] = [];
     for (const tar of tars) jobs.push(this.job(tar, jobs.at(-1)?.chainId, { compression }));
-    const staged = await Promise.allSettled(jobs.map((job) => this.stage(job)));
+    const staged = await Promise.allSettled(jobs.map((job, index) => this.stage(job, formOf(index))));
     try {
       for (const [index, job] of jobs.entries()) {
         const outcome = staged[index];
@@ -143,8 +184,9 @@ export class LayerFixture implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.pool.close();
+    await Promise.all(Object.values(this.#pools).map((pool) => pool.close()));
     await this.unmountAll();
+    this.snapshots.unmountUnneeded(new Set());
     await this.#server[Symbol.asyncDispose]();
     this.database[Symbol.dispose]();
     removeTreeNow(this.directory);

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLog } from "../../src/common/log.ts";
 import { Images } from "../../src/images/images.ts";
+import { type SnapshotForm, snapshotForms } from "../../src/images/snapshot-form.ts";
 import { Database } from "../../src/state/database.ts";
+import { listMounts } from "../../src/system/mountinfo.ts";
 import { buildImage, buildLayer, type Image } from "../support/oci-image.ts";
 import { pushImage } from "../support/push-image.ts";
 import { Registry } from "../support/registry.ts";
@@ -39,10 +41,10 @@ afterAll(async () => {
 });
 
 /** Runs the pull in a process of its own that ends by SIGKILL at the failpoint. */
-function crashAt(failpoint: string, rootDirectory: string, remove: string): void {
+function crashAt(failpoint: string, rootDirectory: string, form: SnapshotForm, remove: string): void {
   const child = spawnSync(
     process.execPath,
-    [join(import.meta.dirname, "pull-crash.child.ts"), rootDirectory, reference, remove],
+    [join(import.meta.dirname, "pull-crash.child.ts"), rootDirectory, reference, form, remove],
     { env: { ...process.env, PODLING_FAILPOINT: failpoint }, encoding: "utf8", timeout: 30_000 },
   );
   expect({ signal: child.signal, stderr: child.stderr }).toEqual({ signal: "SIGKILL", stderr: "" });
@@ -67,35 +69,42 @@ const points = [
   "remove.image-layers",
 ];
 
-describe("an agent killed in the middle of a pull or a removal", () => {
-  test.each(points)("at %s leaves a node that recovers, pulls and removes", async (point) => {
-    const rootDirectory = mkdtempSync(join(top, "root-"));
-    crashAt(point, rootDirectory, point.startsWith("remove.") ? "remove" : "");
-    using database = Database.open(join(rootDirectory, "records.db"));
-    await using images = new Images({
-      rootDirectory,
-      database,
-      log: createLog("silent"),
-      registryConfigPath: "",
-      parallelLayers: 2,
-      durable: true,
-    });
-    await images.recover(new Map());
-    const counts = () => ({
-      snapshots: readdirSync(join(rootDirectory, "snapshots")).length,
-      snapshotRecords: database.all("SELECT id FROM snapshots").length,
-      content: readdirSync(join(rootDirectory, "content/sha256")).length,
-      ingest: readdirSync(join(rootDirectory, "ingest")).length,
-      ingestRecords: database.all("SELECT id FROM ingests").length,
-    });
-    const whole = { snapshots: 3, snapshotRecords: 3, content: 2, ingest: 0, ingestRecords: 0 };
-    const empty = { snapshots: 0, snapshotRecords: 0, content: 0, ingest: 0, ingestRecords: 0 };
-    const recorded = ["pull.recorded", "remove.image-intent"].includes(point);
-    expect(counts()).toEqual(recorded ? whole : empty);
-    expect(images.list().map(({ id }) => id)).toEqual(recorded ? [image.config.digest] : []);
-    await images.pull({ reference });
-    expect(counts()).toEqual(whole);
-    await images.remove(reference);
-    expect(counts()).toEqual(empty);
-  });
+const indexedPoints = ["pull.layer-mounted", "pull.layer-fitting", "pull.layer-indexed"];
+
+describe.each(snapshotForms)("an agent with %s killed in the middle of a pull or a removal", (form) => {
+  test.each(form === "erofs" ? [...points, ...indexedPoints] : points)(
+    "at %s leaves a node that recovers, pulls and removes",
+    async (point) => {
+      const rootDirectory = mkdtempSync(join(top, "root-"));
+      crashAt(point, rootDirectory, form, point.startsWith("remove.") ? "remove" : "");
+      using database = Database.open(join(rootDirectory, "records.db"));
+      await using images = new Images({
+        rootDirectory,
+        database,
+        log: createLog("silent"),
+        snapshotter: form,
+        registryConfigPath: "",
+        parallelLayers: 2,
+        durable: true,
+      });
+      await images.recover(new Map());
+      const counts = () => ({
+        snapshots: readdirSync(join(rootDirectory, "snapshots")).length,
+        snapshotRecords: database.all("SELECT id FROM snapshots").length,
+        content: readdirSync(join(rootDirectory, "content/sha256")).length,
+        ingest: readdirSync(join(rootDirectory, "ingest")).length,
+        ingestRecords: database.all("SELECT id FROM ingests").length,
+        mounts: listMounts().filter(({ target }) => target.startsWith(rootDirectory)).length,
+      });
+      const whole = { snapshots: 3, snapshotRecords: 3, content: 2, ingest: 0, ingestRecords: 0, mounts: 0 };
+      const empty = { snapshots: 0, snapshotRecords: 0, content: 0, ingest: 0, ingestRecords: 0, mounts: 0 };
+      const recorded = ["pull.recorded", "remove.image-intent"].includes(point);
+      expect(counts()).toEqual(recorded ? whole : empty);
+      expect(images.list().map(({ id }) => id)).toEqual(recorded ? [image.config.digest] : []);
+      await images.pull({ reference });
+      expect(counts()).toEqual(whole);
+      await images.remove(reference);
+      expect(counts()).toEqual(empty);
+    },
+  );
 });

@@ -99,6 +99,7 @@ export class RegistryTrial implements AsyncDisposable {
       rootDirectory: this.#root,
       database: this.#database,
       log: recordingLog(this.#told),
+      snapshotter: "overlay",
       registryConfigPath: join(top, "certs.d"),
       parallelLayers: 2,
       durable: false,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { AgentError, type ErrorCode, primaryError } from "../../src/common/errors.ts";
+import { snapshotForms } from "../../src/images/snapshot-form.ts";
 import { mount, unmount } from "../../src/system/mount.ts";
 import { removeTreeNow } from "../../src/system/remove-tree.ts";
 import { digestOf, type JobChanges, LayerFixture } from "../images/layer-fixture.ts";
@@ -89,10 +90,10 @@ const refused: readonly (readonly [string, JobChanges, ErrorCode, string])[] = [
   ["a bomb", { blob: gzip(Buffer.alloc(200_000_000)) }, "ResourceExhausted", "100000000 bytes"],
 ];
 
-describe.skipIf(cannotRun())("LayerPool", () => {
+describe.skipIf(cannotRun()).each(snapshotForms)("LayerPool, form %s,", (form) => {
   let fixture: LayerFixture;
   beforeAll(async () => {
-    fixture = await LayerFixture.start({ tarBytes: 100_000_000, entries: 1000 });
+    fixture = await LayerFixture.start({ form, limits: { tarBytes: 100_000_000, entries: 1000 } });
   });
   afterEach(() => {
     expect(fixture.leftovers()).toEqual([]);
@@ -102,11 +103,13 @@ describe.skipIf(cannotRun())("LayerPool", () => {
   });
 
   test.each(accepted)("unpacks %s", async (_name, changes) => {
-    const staged = await fixture.stage(fixture.job(tar, undefined, changes));
-    const tree = listTree(join(staged.directory, "fs"));
+    const job = fixture.job(tar, undefined, changes);
+    await fixture.snapshots.commit(await fixture.stage(job), job);
+    const tree = listTree(fixture.mount(job.chainId));
     expect(tree.get("d/big")?.content).toBe(`3000000 ${digestOf(big).slice(7)}`);
     expect([...tree.keys()]).toEqual(["", "d", "d/big", "d/small"]);
-    await fixture.snapshots.discard(staged);
+    await fixture.unmountAll();
+    await fixture.snapshots.remove(job.chainId);
   });
 
   test.each(refused)("refuses %s", async (_name, changes, code, message) => {
@@ -147,7 +150,7 @@ describe.skipIf(cannotRun())("LayerPool", () => {
     const target = mkdtempSync("/var/tmp/podling-test/small-");
     mount("tmpfs", target, "tmpfs", 0, "size=1m");
     const { LayerPool } = await import("../../src/images/layer-pool.ts");
-    const pool = new LayerPool({ workers: 1, ingestDirectory: join(target, "ingest") });
+    const pool = new LayerPool({ workers: 1, ingestDirectory: join(target, "ingest"), form });
     try {
       const outcome = pool.unpack(fixture.job(tar), () => undefined, new AbortController().signal);
       await expect(outcome).rejects.toMatchObject({
@@ -164,7 +167,7 @@ describe.skipIf(cannotRun())("LayerPool", () => {
 
   test("closing ends running jobs and leaves nothing", async () => {
     const { LayerPool } = await import("../../src/images/layer-pool.ts");
-    const pool = new LayerPool({ workers: 1, ingestDirectory: fixture.ingest });
+    const pool = new LayerPool({ workers: 1, ingestDirectory: fixture.ingest, form });
     const outcome = pool.unpack(fixture.job(tar), () => undefined, new AbortController().signal);
     const rejected = expect(outcome).rejects.toMatchObject({ code: "Cancelled" });
     await pool.close();
@@ -185,10 +188,14 @@ const failpoints = [
   "pull.snapshots-recorded",
   "remove.snapshot-forgotten",
 ] as const;
+const killed = {
+  overlay: failpoints,
+  erofs: [...failpoints, "pull.layer-mounted", "pull.layer-fitting", "pull.layer-indexed"],
+} as const;
 
-describe.skipIf(cannotRun())("SnapshotStore after SIGKILL", () => {
-  test.each(failpoints)("at %s", async (failpoint) => {
-    await using fixture = await LayerFixture.start();
+describe.skipIf(cannotRun()).each(snapshotForms)("SnapshotStore, form %s, after SIGKILL", (form) => {
+  test.each(killed[form])("at %s", async (failpoint) => {
+    await using fixture = await LayerFixture.start({ form });
     const lower = writeTar([
       { name: "d", type: "directory", mode: 0o700 },
       { name: "d/a", body: "a" },
@@ -200,13 +207,15 @@ describe.skipIf(cannotRun())("SnapshotStore after SIGKILL", () => {
       env: { ...process.env, PODLING_FAILPOINT: failpoint },
       stdio: ["pipe", "inherit", "inherit"],
     });
-    child.stdin.end(JSON.stringify({ directory: fixture.directory, jobs: [base, top] }));
+    child.stdin.end(JSON.stringify({ directory: fixture.directory, form, jobs: [base, top] }));
     const signal = await new Promise((resolve) => child.on("exit", (_code, name) => resolve(name)));
     expect(signal).toBe("SIGKILL");
 
     const store = fixture.openStore();
     await store.recover();
+    store.unmountUnneeded(new Set());
     expect(fixture.leftovers()).toEqual([]);
+    expect(fixture.mounted()).toEqual([]);
     const recorded = store.list().map(({ number }) => String(number));
     expect(readdirSync(join(fixture.directory, "snapshots")).sort()).toEqual(recorded.sort());
     for (const { chainId } of store.list()) expect(existsSync(store.lowerDirectories(chainId)[0] ?? "")).toBe(true);

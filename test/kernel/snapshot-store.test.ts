@@ -1,8 +1,10 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ensureInitLayer } from "../../src/images/init-layer.ts";
+import { snapshotForms } from "../../src/images/snapshot-form.ts";
 import { mountRootfs, unmountRootfs } from "../../src/runtime/rootfs.ts";
+import { mount, unmount } from "../../src/system/mount.ts";
 import { digestOf, LayerFixture } from "../images/layer-fixture.ts";
 import { listTree } from "../images/tree-listing.ts";
 import { cannotRun } from "../support/requirements.ts";
@@ -10,9 +12,9 @@ import { writeTar } from "../support/tar-writer.ts";
 
 const layer = (name: string) => writeTar([{ name, body: name }]);
 
-describe.skipIf(cannotRun())("SnapshotStore", () => {
+describe.skipIf(cannotRun()).each(snapshotForms)("SnapshotStore, form %s,", (form) => {
   test("records snapshots at sync, not before, and shares them by chain", async () => {
-    await using fixture = await LayerFixture.start();
+    await using fixture = await LayerFixture.start({ form });
     const { snapshots } = fixture;
     const base = fixture.job(layer("base"));
     await snapshots.commit(await fixture.stage(base), base);
@@ -25,11 +27,11 @@ describe.skipIf(cannotRun())("SnapshotStore", () => {
     await snapshots.commit(await fixture.stage(base), base);
     expect(snapshots.lowerDirectories(base.chainId)).toEqual(directories);
     expect(fixture.leftovers()).toEqual([]);
-    expect(snapshots.usage()).toEqual({ bytes: 4, inodes: 1 });
+    expect(snapshots.usage()).toEqual(form === "overlay" ? { bytes: 4, inodes: 1 } : onDisk(fixture.directory));
   });
 
   test("gives a chain's directories top first", async () => {
-    await using fixture = await LayerFixture.start();
+    await using fixture = await LayerFixture.start({ form });
     const top = await fixture.apply(["one", "two", "three"].map(layer));
     const names = fixture.snapshots.lowerDirectories(top).map((path) => readdirSync(path)[0]);
     expect(names).toEqual(["three", "two", "one"]);
@@ -37,7 +39,7 @@ describe.skipIf(cannotRun())("SnapshotStore", () => {
   });
 
   test("removes a snapshot only when nothing stands on it, and gives its number to no other", async () => {
-    await using fixture = await LayerFixture.start();
+    await using fixture = await LayerFixture.start({ form });
     const { snapshots } = fixture;
     const base = fixture.job(layer("base"));
     const top = await fixture.apply(["base", "top"].map(layer), "gzip");
@@ -51,7 +53,7 @@ describe.skipIf(cannotRun())("SnapshotStore", () => {
   });
 
   test("refuses a layer whose parent is not here, and keeps nothing of it", async () => {
-    await using fixture = await LayerFixture.start();
+    await using fixture = await LayerFixture.start({ form });
     const orphan = fixture.job(layer("x"), digestOf(Buffer.from("no parent")));
     const outcome = fixture.snapshots.commit(await fixture.stage(orphan), orphan);
     await expect(outcome).rejects.toMatchObject({ code: "FailedPrecondition" });
@@ -59,21 +61,24 @@ describe.skipIf(cannotRun())("SnapshotStore", () => {
   });
 
   test("recover() forgets snapshots that lost their directory, with all that stood on them", async () => {
-    await using fixture = await LayerFixture.start();
+    await using fixture = await LayerFixture.start({ form });
     const kept = await fixture.apply([layer("kept")]);
     const lost = await fixture.apply(["base", "middle", "top"].map(layer));
     const [, middle = ""] = fixture.snapshots.lowerDirectories(lost);
-    rmSync(middle, { recursive: true });
+    if (form === "overlay") rmSync(middle, { recursive: true });
+    else rmSync(join(middle, "../index"));
     fixture.snapshots = fixture.openStore();
     await fixture.snapshots.recover();
     const left = fixture.snapshots.list().map(({ chainId }) => chainId);
     expect(left.sort()).toEqual([kept, digestOf(layer("base"))].sort());
+    fixture.snapshots.unmountUnneeded(new Set());
+    expect(fixture.mounted()).toEqual([]);
     expect(fixture.openStore().list()).toHaveLength(2);
     expect(readdirSync(join(fixture.directory, "snapshots"))).toHaveLength(2);
   });
 
   test("a record that can't be read costs its layer alone", async () => {
-    await using fixture = await LayerFixture.start();
+    await using fixture = await LayerFixture.start({ form });
     await fixture.apply([layer("one")]);
     await fixture.apply([layer("two")]);
     fixture.database.run("UPDATE snapshots SET body = '{}' WHERE id = ?", digestOf(layer("one")));
@@ -84,11 +89,96 @@ describe.skipIf(cannotRun())("SnapshotStore", () => {
   });
 });
 
-describe.skipIf(cannotRun())("ensureInitLayer()", () => {
+describe.skipIf(cannotRun())("SnapshotStore with indexed layers", () => {
+  test("mounts a layer when it is needed, once, and takes off what nobody needs", async () => {
+    await using fixture = await LayerFixture.start({ form: "erofs" });
+    const { snapshots } = fixture;
+    const top = await fixture.apply(["one", "two"].map(layer));
+    const other = await fixture.apply([layer("other")]);
+    snapshots.unmountUnneeded(new Set());
+    expect(fixture.mounted()).toEqual([]);
+    expect(snapshots.lowerDirectories(top)).toEqual(snapshots.lowerDirectories(top));
+    snapshots.lowerDirectories(other);
+    expect(fixture.mounted()).toHaveLength(3);
+    const needed = new Set(snapshots.list().flatMap(({ chainId }) => (chainId === other ? [] : [chainId])));
+    snapshots.unmountUnneeded(needed);
+    expect(fixture.mounted()).toHaveLength(2);
+    await snapshots.remove(top);
+    expect(fixture.mounted()).toHaveLength(1);
+  });
+
+  test("an overlay goes on when the layers below it are taken off", async () => {
+    await using fixture = await LayerFixture.start({ form: "erofs" });
+    const target = fixture.mount(await fixture.apply(["one", "two"].map(layer)));
+    fixture.snapshots.unmountUnneeded(new Set());
+    expect(fixture.mounted()).toEqual([]);
+    expect(readFileSync(join(target, "one"), "utf8")).toBe("one");
+    expect(readdirSync(target).sort()).toEqual(["one", "two"]);
+  });
+
+  test("mounts again what somebody else has unmounted", async () => {
+    await using fixture = await LayerFixture.start({ form: "erofs" });
+    const top = await fixture.apply([layer("one")]);
+    const [directory = ""] = fixture.snapshots.lowerDirectories(top);
+    await unmount(directory);
+    expect(fixture.snapshots.lowerDirectories(top)).toEqual([directory]);
+    expect(readdirSync(directory)).toEqual(["one"]);
+    await unmount(directory);
+    fixture.snapshots.unmountUnneeded(new Set());
+    expect(fixture.mounted()).toEqual([]);
+  });
+
+  test("recover() takes up the mounts of the agent before, and takes off what is none of them", async () => {
+    await using fixture = await LayerFixture.start({ form: "erofs" });
+    const top = await fixture.apply(["one", "two"].map(layer));
+    const [upper = "", lower = ""] = fixture.snapshots.lowerDirectories(top);
+    // Another file system over a layer, and one that a removal cut in two has left.
+    mount("tmpfs", lower, "tmpfs");
+    const { number } = fixture.snapshots.list().find(({ chainId }) => chainId === top) ?? { number: 0 };
+    fixture.database.run("DELETE FROM snapshots WHERE id = ?", top);
+    fixture.snapshots = fixture.openStore();
+    await fixture.snapshots.recover();
+    expect(fixture.mounted()).not.toContain(number);
+    expect(existsSync(upper)).toBe(false);
+    const [base = digestOf(Buffer.from("none"))] = fixture.snapshots.list().map(({ chainId }) => chainId);
+    expect(readdirSync(fixture.snapshots.lowerDirectories(base)[0] ?? "")).toEqual(["one"]);
+    expect(fixture.mounted()).toHaveLength(1);
+    fixture.snapshots.unmountUnneeded(new Set());
+    expect(fixture.mounted()).toEqual([]);
+  });
+
+  test("recover() forgets a snapshot whose tar was cut", async () => {
+    await using fixture = await LayerFixture.start({ form: "erofs" });
+    await fixture.apply([layer("one")]);
+    const [{ number } = { number: 0 }] = fixture.snapshots.list();
+    truncateSync(join(fixture.directory, "snapshots", String(number), "tar"), 512);
+    fixture.snapshots = fixture.openStore();
+    await fixture.snapshots.recover();
+    expect(fixture.snapshots.list()).toEqual([]);
+    expect(readdirSync(join(fixture.directory, "snapshots"))).toEqual([]);
+  });
+
+  test("keeps the layers of the other form, and builds on them", async () => {
+    await using fixture = await LayerFixture.start();
+    await fixture.apply([layer("one")]);
+    fixture.form = "erofs";
+    const top = await fixture.apply(["one", "two"].map(layer));
+    expect(fixture.snapshots.list().map(({ form }) => form)).toEqual(["overlay", "erofs"]);
+    expect(readdirSync(fixture.mount(top)).sort()).toEqual(["one", "two"]);
+  });
+
+  test("keeps no byte behind an archive's end", async () => {
+    await using fixture = await LayerFixture.start({ form: "erofs" });
+    await fixture.apply([Buffer.concat([layer("one"), Buffer.alloc(50_000_000)])], "gzip");
+    expect(fixture.snapshots.usage().bytes).toBeLessThan(2_000_000);
+  });
+});
+
+describe.skipIf(cannotRun()).each(snapshotForms)("ensureInitLayer(), form %s,", (form) => {
   let fixture: LayerFixture;
   let initLayer: string;
   beforeAll(async () => {
-    fixture = await LayerFixture.start();
+    fixture = await LayerFixture.start({ form });
     initLayer = ensureInitLayer(fixture.directory);
   });
   afterAll(async () => {
@@ -152,3 +242,10 @@ describe.skipIf(cannotRun())("ensureInitLayer()", () => {
     });
   });
 });
+
+/** What the layers' files take, as the file system tells. */
+function onDisk(root: string): { readonly bytes: number; readonly inodes: number } {
+  const snapshots = readdirSync(join(root, "snapshots")).map((name) => join(root, "snapshots", name));
+  const files = snapshots.flatMap((path) => ["tar", "index"].map((name) => statSync(join(path, name)).size));
+  return { bytes: files.reduce((sum, size) => sum + size, 0), inodes: 4 * snapshots.length };
+}

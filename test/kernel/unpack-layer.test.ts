@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Digest } from "../../src/common/ids.ts";
+import { snapshotForms } from "../../src/images/snapshot-form.ts";
 import { LayerFixture } from "../images/layer-fixture.ts";
 import { listTree } from "../images/tree-listing.ts";
 import { cannotRun } from "../support/requirements.ts";
@@ -268,10 +269,10 @@ const cases: readonly LayerCase[] = [
   },
 ];
 
-describe.skipIf(cannotRun("tar"))("layers on overlayfs", () => {
+describe.skipIf(cannotRun("tar")).each(snapshotForms)("layers on overlayfs, as %s,", (form) => {
   let fixture: LayerFixture;
   beforeAll(async () => {
-    fixture = await LayerFixture.start();
+    fixture = await LayerFixture.start({ form });
   });
   afterAll(async () => {
     await fixture[Symbol.asyncDispose]();

@@ -48,6 +48,8 @@ export function writeAgentConfig(instance: TestInstance, settings: AgentSettings
         },
       ],
     },
+    // For a run of tests that ask for none.
+    images: { snapshotter: process.env["PODLING_TEST_SNAPSHOTTER"] ?? "auto" },
     manifests: { dir: join(instance.scratch, "manifests.d") },
     ...(settings.network && { network: settings.network(instance) }),
     ...settings.overrides,

@@ -19,12 +19,14 @@ export class Agent implements AsyncDisposable {
   readonly socket: string;
   readonly configPath: string;
   readonly #logPath: string;
+  readonly #settings: AgentSettings;
   #process: ChildProcess | undefined;
 
   private constructor(instance: TestInstance, settings: AgentSettings) {
     this.instance = instance;
     this.socket = join(instance.state, "podling.sock");
     this.configPath = writeAgentConfig(instance, settings);
+    this.#settings = settings;
     this.#logPath = join(instance.scratch, "agent.log");
   }
 
@@ -38,6 +40,11 @@ export class Agent implements AsyncDisposable {
       throw error;
     }
     return agent;
+  }
+
+  /** Changes its configuration, for the next start. */
+  configure(changes: AgentSettings): void {
+    writeAgentConfig(this.instance, { ...this.#settings, ...changes });
   }
 
   /** The running agent's process id. */

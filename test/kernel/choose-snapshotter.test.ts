@@ -1,0 +1,53 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { chooseSnapshotter } from "../../src/images/choose-snapshotter.ts";
+import { mount, unmount } from "../../src/system/mount.ts";
+import { listMounts } from "../../src/system/mountinfo.ts";
+import { removeTreeNow } from "../../src/system/remove-tree.ts";
+import { cannotRun } from "../support/requirements.ts";
+
+describe.skipIf(cannotRun())("chooseSnapshotter()", () => {
+  let root = "";
+  beforeEach(() => {
+    mkdirSync("/var/tmp/podling-test", { recursive: true });
+    root = mkdtempSync("/var/tmp/podling-test/choose-");
+  });
+  afterEach(() => {
+    expect(listMounts().filter(({ target }) => target.startsWith(root))).toEqual([]);
+    removeTreeNow(root);
+  });
+  const left = () => readdirSync(join(root, "ingest"));
+
+  test("takes EROFS where it works, and leaves nothing of the trial", () => {
+    expect(chooseSnapshotter("erofs", root)).toBe("erofs");
+    expect(left()).toEqual([]);
+  });
+
+  test("clears what an agent that was killed in the trial has left", () => {
+    const script = `import("${import.meta.dirname}/../../src/images/choose-snapshotter.ts").then((m) => m.chooseSnapshotter("erofs", "${root}"))`;
+    const env = { ...process.env, PODLING_FAILPOINT: "recover.erofs-probed" };
+    expect(spawnSync(process.execPath, ["-e", script], { env }).signal).toBe("SIGKILL");
+    expect(left()).toEqual(["erofs-probe"]);
+    expect(chooseSnapshotter("erofs", root)).toBe("erofs");
+    expect(left()).toEqual([]);
+  });
+
+  test("refuses EROFS on a file system that it can't be mounted from", async () => {
+    mount("tmpfs", root, "tmpfs");
+    try {
+      expect(() => chooseSnapshotter("erofs", root)).toThrow(
+        expect.objectContaining({
+          code: "FailedPrecondition",
+          message: expect.stringMatching(/^images\.snapshotter "erofs" .*Linux 6\.12.*must be "overlay" or "auto"$/),
+        }),
+      );
+      expect(left()).toEqual([]);
+      expect(chooseSnapshotter("overlay", root)).toBe("overlay");
+      expect(chooseSnapshotter("auto", root)).toBe("overlay");
+    } finally {
+      await unmount(root);
+    }
+  });
+});
