@@ -4,8 +4,13 @@ import type { ContainerIo } from "../runtime/container-io.ts";
 /** What the agent holds in memory of a container whose process runs or has just ended. */
 export interface LiveTask {
   readonly io: ContainerIo;
-  /** Resolves once the exit is recorded and the task deleted; never rejects. Open for as long as the shim is silent. */
-  readonly exited: Promise<void>;
+  /**
+   * Resolves once the exit is recorded, with whether the shim deleted the task; never rejects. Open for as long as the
+   * shim is silent.
+   */
+  readonly exited: Promise<boolean>;
+  /** Whether the shim is known to have deleted the task. */
+  deleted: boolean;
   /** Resolves with `exited`, or when the end was recorded without the shim. */
   readonly ended: Promise<void>;
   /** Set once the stop signal went out, for it goes out only once. */
@@ -19,8 +24,12 @@ export class ContainerTasks {
 
   add(id: ContainerId, task: Pick<LiveTask, "io" | "exited">): void {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const ended = Promise.race([task.exited, promise]);
-    this.#tasks.set(id, { ...task, ended, stopSignalSent: false });
+    const ended = Promise.race([task.exited.then(() => undefined), promise]);
+    const live: LiveTask = { ...task, ended, deleted: false, stopSignalSent: false };
+    this.#tasks.set(id, live);
+    void task.exited.then((deleted) => {
+      live.deleted = deleted;
+    });
     this.#giveUps.set(id, resolve);
   }
 

@@ -27,6 +27,7 @@ async function remove(deps: SandboxDeps, record: ContainerRecord): Promise<void>
   const removing = deps.containers.put({ ...record, state: { kind: "removing", last: lastExit(record) } });
   failpoint("remove.container-recorded");
   await deleteTaskOf(deps, record);
+  failpoint("remove.task-deleted");
   await releaseContainer(deps, removing);
   deps.containers.delete(record.id);
   failpoint("remove.container-done");
@@ -34,13 +35,13 @@ async function remove(deps: SandboxDeps, record: ContainerRecord): Promise<void>
 
 /** By the shim; by the runtime alone where the shim does not answer, or has gone without it. */
 async function deleteTaskOf(deps: SandboxDeps, record: ContainerRecord): Promise<void> {
+  if (deps.tasks.get(record.id)?.deleted === true) return;
   const shimState = await deps.shims.ask(record.sandboxId);
   // What a silent shim has not told yet, it may never tell.
   if (shimState !== "silent") await deps.tasks.get(record.id)?.exited;
   if (shimState === "answers") {
     const shim = await deps.shims.connected(record.sandboxId);
     if (shim !== undefined) await within("Deleting the task", deleteTimeoutMs, deleteTask(shim, record.id));
-    failpoint("remove.task-deleted");
     return;
   }
   const sandbox = deps.sandboxes.find(record.sandboxId);

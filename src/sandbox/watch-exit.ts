@@ -1,6 +1,7 @@
 import { within } from "../common/deadline.ts";
 import { hasCode } from "../common/errors.ts";
 import type { ContainerId } from "../common/ids.ts";
+import { unmountRootfs } from "../runtime/rootfs.ts";
 import type { ProcessExit, Shim } from "../runtime/shim.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { SandboxDeps } from "./deps.ts";
@@ -13,15 +14,16 @@ const drainTimeoutMs = 2_000;
 const deleteTimeoutMs = 30_000;
 
 /**
- * Waits for a container's process to end and records how. Resolves when the exit is recorded and the task deleted;
- * never rejects, for nobody is there to hear it.
+ * Waits for a container's process to end, records how, deletes its task, and has its root file system unmounted, which
+ * nothing can use any more. Never rejects, for nobody is there to hear it.
+ * @returns whether the task was deleted; not when the unmount is done, which may take as long as a disk likes
  */
 export async function watchExit(
   deps: SandboxDeps,
   id: ContainerId,
   shim: Shim,
   exit: Promise<ProcessExit>,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await recordExit(deps, id, await exit);
   } catch (error) {
@@ -30,9 +32,18 @@ export async function watchExit(
   try {
     await within("Deleting the ended task", deleteTimeoutMs, shim.delete(id));
   } catch (error) {
-    if (hasCode(error, "Unavailable")) return;
-    deps.log.warn({ containerId: id, error }, "ended task can't be deleted yet; its removal will try again");
+    if (!hasCode(error, "Unavailable")) {
+      deps.log.warn({ containerId: id, error }, "ended task can't be deleted yet; its removal will try again");
+    }
+    return false;
   }
+  unmountRootfs(containerPaths(deps.layout, id, "").rootfs).catch((error: unknown) => {
+    deps.log.warn(
+      { containerId: id, error },
+      "ended container's files can't be unmounted yet; its removal tries again",
+    );
+  });
+  return true;
 }
 
 async function recordExit(deps: SandboxDeps, id: ContainerId, exit: ProcessExit): Promise<void> {

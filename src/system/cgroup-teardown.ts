@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { readdir, rmdir, writeFile } from "node:fs/promises";
 import { delay } from "../common/deadline.ts";
 import { errnoOf, SystemError } from "../common/errors.ts";
@@ -44,7 +44,7 @@ export async function killCgroup(layout: CgroupLayout, path: string, timeoutMs: 
  */
 export async function removeCgroup(layout: CgroupLayout, path: string, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  for (const root of cgroupDirectories(layout, path)) {
+  for (const root of standing(layout, path)) {
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       const busy = await removeOnce(root);
       if (busy === undefined) break;
@@ -77,7 +77,7 @@ async function tryRemove(directory: string): Promise<string | undefined> {
 }
 
 async function killOnce(layout: CgroupLayout, path: string): Promise<void> {
-  const directories = (await Promise.all(cgroupDirectories(layout, path).map(withChildrenAsync))).flat();
+  const directories = (await Promise.all(standing(layout, path).map(withChildrenAsync))).flat();
   // cgroup.kill is of kernel 5.14 and takes the groups below along; it can't miss a fork.
   const top = directories.at(-1);
   if (layout.kind === "v2" && top !== undefined && (await tryWrite(`${top}/cgroup.kill`, "1"))) return;
@@ -101,6 +101,11 @@ async function tryWrite(file: string, text: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Mostly the runtime has removed the group already: a look that takes no thread saves a wait for one in every tree. */
+function standing(layout: CgroupLayout, path: string): readonly string[] {
+  return cgroupDirectories(layout, path).filter((directory) => existsSync(directory));
 }
 
 /** A group's directory after all below it. */
