@@ -1,8 +1,5 @@
-import { closeSync, writeSync } from "node:fs";
-import { Socket } from "node:net";
-import { constants as os } from "node:os";
 import { AgentError } from "../common/errors.ts";
-import { makePipe, memoryFile, type ProcessEnd, type SpawnedProcess, spawnProcess } from "../system/spawn-process.ts";
+import { type CapturedProcess, captureProcess, endName, killSession } from "../system/captured-process.ts";
 
 export interface ProgramCall {
   /** A path, or a name looked up in PATH. */
@@ -15,7 +12,6 @@ export interface ProgramCall {
   readonly timeoutMs: number;
 }
 
-const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const mostOutputBytes = 1 << 20;
 
 /**
@@ -29,7 +25,7 @@ export async function runProgram(what: string, call: ProgramCall): Promise<Buffe
   let expired = false;
   const timer = setTimeout(() => {
     expired = true;
-    killGroup(program.pid);
+    killSession(program.pid);
   }, call.timeoutMs);
   // The end of its output would not do: a daemon it started may keep that open.
   const end = await program.ended;
@@ -42,67 +38,11 @@ export async function runProgram(what: string, call: ProgramCall): Promise<Buffe
   throw new AgentError("Unavailable", `${what} failed with ${endName(end)}: ${tail(errorText)}`);
 }
 
-interface Started extends SpawnedProcess {
-  readonly output: Collected;
-  readonly errors: Collected;
-}
-
-function start(what: string, { program, args, cwd, env, input }: ProgramCall): Started {
-  using ours = new DisposableStack();
-  const [output, errors] = [makePipe(), makePipe()];
-  for (const fd of [output.write, errors.write]) ours.defer(() => closeSync(fd));
-  const collected = { output: collect(output.read), errors: collect(errors.read) };
-  // A file, so that neither side can block the other while it reads or writes.
-  const inputFile = memoryFile();
-  ours.defer(() => closeSync(inputFile));
-  if (input.length > 0) writeSync(inputFile, input, 0, input.length, 0);
-  const path = process.env["PATH"] ?? usualPath;
+function start(what: string, call: ProgramCall): CapturedProcess {
   try {
-    const stdio = [inputFile, output.write, errors.write] as const;
-    return { ...spawnProcess({ program, args, cwd, env: { PATH: path, ...env }, stdio }), ...collected };
+    return captureProcess({ ...call, mostOutputBytes });
   } catch (cause) {
     throw new AgentError("FailedPrecondition", `${what} can't be run: it must be an installed program`, { cause });
-  }
-}
-
-function endName(end: ProcessEnd): string {
-  if ("code" in end) return String(end.code);
-  return Object.entries(os.signals).find(([, number]) => number === end.signal)?.[0] ?? `signal ${end.signal}`;
-}
-
-interface Collected {
-  /** What came until now or until the stream's end, whichever is sooner than a short while after the exit. */
-  end(): Promise<Buffer>;
-}
-
-function collect(fd: number): Collected {
-  const stream = new Socket({ fd, readable: true, writable: false });
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const { promise: ended, resolve } = Promise.withResolvers<void>();
-  stream.on("data", (chunk: Buffer) => {
-    if (bytes < mostOutputBytes) chunks.push(chunk);
-    bytes += chunk.length;
-  });
-  stream.on("end", resolve);
-  stream.on("error", () => resolve());
-  return {
-    end: async () => {
-      // What a process wrote before its exit is in the pipe already, so the end comes at once unless it was inherited.
-      const timer = setTimeout(resolve, 500);
-      await ended;
-      clearTimeout(timer);
-      stream.destroy();
-      return Buffer.concat(chunks).subarray(0, mostOutputBytes);
-    },
-  };
-}
-
-function killGroup(leader: number): void {
-  try {
-    process.kill(-leader, "SIGKILL");
-  } catch {
-    // Already gone.
   }
 }
 
