@@ -21,14 +21,13 @@ demo: setup ## Pull a real image and run a pod of two containers; KEEP=1 leaves 
 test: tools ## Run every test (as root; uses the real kernel, shim and registry)
 	@vitest run $(TESTS)
 
-conformance: tools ## Run critest; HANDLER=runc|crun RUNS=n FOCUS=regex FLAGS=…
-	@HANDLER="$(HANDLER)" RUNS="$(RUNS)" FOCUS="$(FOCUS)" FLAGS="$(FLAGS)" node test/conformance/repeat.ts
+conformance: tools ## Run critest; HANDLER=runc|crun NETWORK=local-vpc|cni RUNS=n FOCUS=regex FLAGS=…
+	@HANDLER="$(HANDLER)" NETWORK="$(NETWORK)" RUNS="$(RUNS)" FOCUS="$(FOCUS)" FLAGS="$(FLAGS)" node test/conformance/repeat.ts
 
 check: setup ## Type check, lint and format check
 	@tsc && biome check --error-on-warnings
 
 bench: tools ## Compare with containerd on this machine; CASES=name,… ROUNDS=n PODS=n STORAGE=tmpfs|ext4|disk
-	@scripts/setup.sh containernetworking-plugins
 	@node bench/main.ts
 
 clean: ## Remove what was built and cached here

@@ -43,7 +43,12 @@ pinned = []                          # never removed: references, with * for any
 config_path = "/etc/podling/certs.d" # containerd's hosts.toml layout
 
 [network]
-provider = "local-vpc"               # "cni", "aliyun" (not built yet)
+provider = "local-vpc"               # "cni": the plugins of [network.cni]; "aliyun" (not built yet)
+[network.cni]
+conf_dir = "/etc/cni/net.d"          # its first network by file name is the pods'; watched
+bin_dirs = ["/opt/cni/bin", "/usr/lib/cni"]
+plugin_timeout_seconds = 60          # a plugin that takes longer is killed
+gc = false                           # true: plugins drop what is not of this agent's pods; only where nobody else uses the network
 [[network.vpcs]]
 id = "vpc-default"
 cidr = "10.88.0.0/16"

@@ -81,7 +81,15 @@ export interface Config {
   };
   readonly registry: { readonly configPath: string };
   readonly network: {
-    readonly provider: "local-vpc";
+    readonly provider: "local-vpc" | "cni";
+    readonly cni: {
+      /** Its first network by file name is the pods'. */
+      readonly confDir: string;
+      readonly binDirs: readonly string[];
+      readonly pluginTimeoutMs: number;
+      /** Whether plugins are told now and then which attachments there are, to drop all others. */
+      readonly gc: boolean;
+    };
     readonly vpcs: readonly VpcSettings[];
     readonly vswitches: readonly VSwitchSettings[];
     readonly securityGroups: readonly SecurityGroup[];
@@ -180,7 +188,16 @@ export const configSchema = z.strictObject({
   }),
   registry: section({ config_path: absolutePath }),
   network: section({
-    provider: oneOfBuilt(["local-vpc"], ["cni", "aliyun"]),
+    provider: oneOfBuilt(["local-vpc", "cni"], ["aliyun"]),
+    cni: section({
+      conf_dir: absolutePath,
+      bin_dirs: z.array(absolutePath, "must be an array of absolute paths").min(1, "must name a directory at least"),
+      plugin_timeout_seconds: z
+        .int("must be a whole number of seconds")
+        .min(1, "must be 1 or more")
+        .max(600, "must be at most 600"),
+      gc: flag,
+    }),
     vpcs: z.array(vpc, "must be an array of tables [[network.vpcs]]"),
     vswitches: z.array(vswitch, "must be an array of tables [[network.vswitches]]"),
     security_groups: z.array(securityGroupSchema, "must be an array of tables [[network.security_groups]]"),
@@ -224,7 +241,13 @@ export function toConfig(file: z.output<typeof configSchema>): Config {
     },
     registry: { configPath: file.registry.config_path },
     network: {
-      provider: "local-vpc",
+      provider: file.network.provider,
+      cni: {
+        confDir: file.network.cni.conf_dir,
+        binDirs: file.network.cni.bin_dirs,
+        pluginTimeoutMs: file.network.cni.plugin_timeout_seconds * 1000,
+        gc: file.network.cni.gc,
+      },
       vpcs: file.network.vpcs.map(({ id, cidr, ipv6_cidr, nat_gateway }) => ({
         id,
         cidr,

@@ -13,7 +13,11 @@ import { ensureInitLayer } from "./images/init-layer.ts";
 import { formatReference, parseReference } from "./images/reference.ts";
 import type { SnapshotForm } from "./images/snapshot-form.ts";
 import { ManifestDirectory } from "./manifests/manifest-directory.ts";
+import { CniProvider } from "./network/cni/cni-provider.ts";
 import { LocalVpc } from "./network/local-vpc.ts";
+import type { NetworkProvider } from "./network/network-provider.ts";
+import { isEni } from "./network/pod-network.ts";
+import { refuseProviderChange } from "./network/provider-change.ts";
 import { systemRandom } from "./network/system-random.ts";
 import { parseNetworkConfig } from "./network/vpc-config.ts";
 import { adminService } from "./rpc/admin-rpcs.ts";
@@ -201,21 +205,7 @@ async function openSandboxDeps(
     }),
   );
   const facts = readHostFacts(cgroups.layout);
-  const network = new LocalVpc({
-    instance: config.instance,
-    config: parseNetworkConfig(config.network),
-    manifests: () => manifests.current,
-    clusterId: config.cluster.id,
-    database,
-    kernel,
-    sweeper,
-    log,
-    nowMs: Date.now,
-    random: systemRandom,
-    newNonce: randomUUID,
-    podNetworks: () => stores.sandboxes.list().flatMap((record) => podNetworkOf(layout, record)),
-  });
-  parts.use(manifests.onChange(() => void network.refresh()));
+  const network = openNetwork(config, { database, kernel, sweeper, manifests, layout, stores, log, parts });
   return {
     log,
     layout,
@@ -241,6 +231,41 @@ async function openSandboxDeps(
     dialer: new PodDialer(kernel),
     connections: new PodConnections(),
   };
+}
+
+interface NetworkParts {
+  readonly database: Database;
+  readonly kernel: KernelWorker;
+  readonly sweeper: KernelWorker;
+  readonly manifests: ManifestDirectory;
+  readonly layout: HostLayout;
+  readonly stores: ReturnType<typeof openStores>;
+  readonly log: Log;
+  /** What is on it ends with the agent. */
+  readonly parts: AsyncDisposableStack;
+}
+
+/** @throws AgentError FailedPrecondition while there are pods of another provider */
+function openNetwork({ instance, network, cluster }: Config, deps: NetworkParts): NetworkProvider {
+  const { database, kernel, sweeper, manifests, layout, stores, log, parts } = deps;
+  refuseProviderChange(database, network.provider);
+  if (network.provider === "cni") return new CniProvider({ instance, settings: network.cni, database, kernel, log });
+  const vpc = new LocalVpc({
+    instance,
+    config: parseNetworkConfig(network),
+    manifests: () => manifests.current,
+    clusterId: cluster.id,
+    database,
+    kernel,
+    sweeper,
+    log,
+    nowMs: Date.now,
+    random: systemRandom,
+    newNonce: randomUUID,
+    podNetworks: () => stores.sandboxes.list().flatMap((record) => podNetworkOf(layout, record)),
+  });
+  parts.use(manifests.onChange(() => void vpc.refresh()));
+  return vpc;
 }
 
 function openWarmShims(config: Config, launcher: ShimLauncher, layout: HostLayout, log: Log): WarmShims {
@@ -283,7 +308,7 @@ function streamingSettings({ streaming: { address, cert, key } }: Config) {
 
 /** What a sandbox's record tells of its interface, whose own record may be lost. */
 function podNetworkOf(layout: HostLayout, { id, spec, network, createdAtMs }: SandboxRecord) {
-  if (network === undefined) return [];
+  if (network === undefined || !isEni(network)) return [];
   const { namespace, name } = spec.metadata;
   const netnsPath = sandboxPaths(layout, id, spec.cgroupParent).namespaces.net;
   return [{ sandboxId: id, namespace, name, netnsPath, network, createdAtMs }];

@@ -1,4 +1,3 @@
-import { readdirSync } from "node:fs";
 import { AgentError, errorText, primaryError } from "../common/errors.ts";
 import { failpoint } from "../common/failpoint.ts";
 import { KeyedMutex } from "../common/keyed-mutex.ts";
@@ -7,7 +6,7 @@ import type { NodeManifests } from "../manifests/node-manifests.ts";
 import type { Database } from "../state/database.ts";
 import { hostNetns, type KernelCommand } from "../system/kernel-command.ts";
 import type { KernelWorker } from "../system/kernel-worker.ts";
-import { netnsDirectory, prepareNetnsDirectory } from "../system/netns-directory.ts";
+import { prepareNetnsDirectory } from "../system/netns-directory.ts";
 import type { IpamRandom } from "./address-pool.ts";
 import { attachEni } from "./attach-eni.ts";
 import { detachEni } from "./detach-eni.ts";
@@ -26,6 +25,7 @@ import { planRecovery } from "./plan-recovery.ts";
 import { planVswitchChoice, type VswitchChoice } from "./plan-vswitch-choice.ts";
 import type { PodNetwork } from "./pod-network.ts";
 import { groupsOfVpc } from "./security-groups.ts";
+import { strayPodPins } from "./stray-pins.ts";
 import type { NetworkConfig, Vswitch } from "./vpc-config.ts";
 import type { VpcRouterSpec } from "./vpc-router-spec.ts";
 import { VpcRouters } from "./vpc-routers.ts";
@@ -205,7 +205,7 @@ export class LocalVpc implements NetworkProvider {
         if (netns !== undefined) this.#reaper.add({ netns, name, addresses: [], eniId: undefined });
     }
     await this.#reaper.flush();
-    await kernel.run([{ kind: "removePins", paths: this.#strayPodPins(live) }]);
+    await kernel.run([{ kind: "removePins", paths: strayPodPins(this.#deps.instance, live) }]);
   }
 
   async #attach(request: AttachRequest, held: EniRecord | undefined): Promise<PodNetwork> {
@@ -310,16 +310,6 @@ export class LocalVpc implements NetworkProvider {
     } catch (error) {
       log.error({ eni: eni.id, sandboxId: eni.sandboxId, error: errorText(error) }, "a pod stays without network");
     }
-  }
-
-  /** Pins of this instance's pods that belong to no sandbox: the 13 digits at the end are the sandbox's own. */
-  #strayPodPins(live: ReadonlySet<string>): readonly string[] {
-    const known = new Set(Array.from(live, (id) => id.slice(0, 13)));
-    const prefix = `podling-${this.#deps.instance}-`;
-    return readdirSync(netnsDirectory)
-      .filter((name) => name.startsWith(prefix) && /^[0-9a-f]{13}$/.test(name.slice(prefix.length)))
-      .filter((name) => !known.has(name.slice(prefix.length)))
-      .map((name) => `${netnsDirectory}/${name}`);
   }
 
   #router(eni: EniRecord): VpcRouterSpec {

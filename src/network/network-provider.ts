@@ -1,5 +1,5 @@
 import type { HostPort } from "./host-port.ts";
-import type { PodNetwork } from "./pod-network.ts";
+import type { PodInterface } from "./pod-network.ts";
 
 /** Whose interface it is, and where the pod's network namespace is pinned. */
 export interface AttachRequest {
@@ -8,9 +8,20 @@ export interface AttachRequest {
   readonly netnsPath: string;
   readonly namespace: string;
   readonly name: string;
+  /** The pod's in Kubernetes; absent or empty: not told. */
+  readonly uid?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly hostPorts?: readonly HostPort[];
+  /** How the pod resolves names; absent: as the host does. */
+  readonly dns?: PodDns;
+}
+
+/** What a pod's resolv.conf says. */
+export interface PodDns {
+  readonly servers: readonly string[];
+  readonly searches: readonly string[];
+  readonly options: readonly string[];
 }
 
 /** Whether new pods can get a network, in the words of CRI's NetworkReady condition. */
@@ -35,7 +46,7 @@ export interface NetworkProvider {
    * gets the same answer.
    * @throws AgentError NoAddressLeft, InvalidArgument, Unavailable, SystemFailure; then nothing is left behind
    */
-  attach(request: AttachRequest): Promise<PodNetwork>;
+  attach(request: AttachRequest): Promise<PodInterface>;
   /**
    * Takes the interface away and lets the addresses cool down; done already, or never attached, is done. The pod's
    * namespace may be gone; its pin is not touched.

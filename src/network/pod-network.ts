@@ -1,8 +1,21 @@
 import type { GroupChoice } from "./plan-group-choice.ts";
 import type { VswitchChoice } from "./plan-vswitch-choice.ts";
 
-/** What a pod's one interface got; data only, stored with the sandbox and shown to callers. */
-export interface PodNetwork {
+/** What every provider tells of a pod's one interface; data only, stored with the sandbox and shown to callers. */
+export interface PodInterface {
+  /** Name inside the pod, "eth0". */
+  readonly interfaceName: string;
+  /** "00:16:3e:xx:xx:xx"; empty: not told. */
+  readonly mac: string;
+  /** One of the two at least. */
+  readonly ipv4: string | undefined;
+  readonly ipv6: string | undefined;
+  /** Beyond one of each family. */
+  readonly moreAddresses?: readonly string[];
+}
+
+/** What a pod's elastic network interface got. */
+export interface PodNetwork extends PodInterface {
   readonly eniId: string;
   readonly vpcId: string;
   readonly vswitchId: string;
@@ -20,4 +33,9 @@ export interface PodNetwork {
   readonly securityGroupSource?: GroupChoice["source"];
   /** Why this vSwitch: who named it, how the named ones were ordered, and why the others were not it. */
   readonly choice?: Pick<VswitchChoice, "source" | "sourceName" | "order" | "losers" | "notes">;
+}
+
+/** Whether an interface is an elastic network interface, and not another provider's. */
+export function isEni(network: PodInterface): network is PodNetwork {
+  return "eniId" in network;
 }

@@ -47,5 +47,7 @@ function encodeUserNamespace({ uids, gids }: NonNullable<SandboxRecord["spec"]["
 /** The IPv4 address first. No network, no addresses. */
 function encodeNetwork({ network }: SandboxRecord): PodSandboxNetworkStatus {
   if (network === undefined) return { ip: "" };
-  return { ip: network.ipv4, additional_ips: network.ipv6 === undefined ? [] : [{ ip: network.ipv6 }] };
+  const all = [network.ipv4, network.ipv6, ...(network.moreAddresses ?? [])];
+  const [ip = "", ...others] = all.filter((address) => address !== undefined);
+  return { ip, additional_ips: others.map((other) => ({ ip: other })) };
 }

@@ -1,6 +1,6 @@
 import { failpoint } from "../common/failpoint.ts";
 import type { SandboxId } from "../common/ids.ts";
-import type { PodNetwork } from "../network/pod-network.ts";
+import type { PodInterface } from "../network/pod-network.ts";
 import { letThrough, makeBundle, writeBundle } from "../runtime/bundle.ts";
 import { type PodFiles, writePodFiles } from "../runtime/pod-files.ts";
 import { mountShm } from "../runtime/rootfs.ts";
@@ -56,15 +56,17 @@ export async function runSandbox(
   return record.id;
 }
 
-function attach(deps: SandboxDeps, record: SandboxRecord, netnsPath: string): Promise<PodNetwork> {
-  const { metadata, labels, annotations, hostPorts } = record.spec;
-  const { namespace, name } = metadata;
-  return deps.network.attach({ sandboxId: record.id, netnsPath, namespace, name, labels, annotations, hostPorts });
+function attach(deps: SandboxDeps, record: SandboxRecord, netnsPath: string): Promise<PodInterface> {
+  const { metadata, labels, annotations, hostPorts, dns } = record.spec;
+  const { namespace, name, uid } = metadata;
+  const pod = { sandboxId: record.id, netnsPath, namespace, name, uid, labels, annotations, hostPorts };
+  return deps.network.attach({ ...pod, ...(dns && { dns }) });
 }
 
 /** A pod in the host's network has the host's names and resolver. */
-function planPodFiles({ spec, ...record }: SandboxRecord, network: PodNetwork | undefined): PodFiles {
-  const addresses = [network?.ipv4, network?.ipv6].filter((address) => address !== undefined);
+function planPodFiles({ spec, ...record }: SandboxRecord, network: PodInterface | undefined): PodFiles {
+  const { ipv4, ipv6, moreAddresses = [] } = network ?? {};
+  const addresses = [ipv4, ipv6, ...moreAddresses].filter((address) => address !== undefined);
   const host = spec.namespaces.network === "node";
   return { hostname: podHostname({ spec, ...record }), addresses, dns: spec.dns, host };
 }

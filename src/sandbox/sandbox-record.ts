@@ -1,5 +1,5 @@
 import type { SandboxId } from "../common/ids.ts";
-import type { PodNetwork } from "../network/pod-network.ts";
+import type { PodInterface } from "../network/pod-network.ts";
 import type { Resources } from "../runtime/container-settings.ts";
 import type { SandboxSpec } from "./sandbox-spec.ts";
 
@@ -32,7 +32,7 @@ export interface SandboxRecord {
   /** Boot the kernel objects belong to; of another boot, they are gone. */
   readonly bootId: string;
   /** Set from the moment addresses are up until the network is detached. */
-  readonly network: PodNetwork | undefined;
+  readonly network: PodInterface | undefined;
   /** What UpdatePodSandboxResources told last; before that, the spec's are the pod's. */
   readonly resources?: PodResources;
   /** On a host with SELinux: the level that only this pod has, such as "s0:c1,c2". */

@@ -49,4 +49,8 @@ export const migrations: readonly string[] = [
   -- how long each image has been idle, and its lease: what the collection of images goes by
   CREATE TABLE image_uses (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
   `,
+  `
+  -- pods' attachments to a CNI network
+  CREATE TABLE attachments (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+  `,
 ];

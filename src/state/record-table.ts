@@ -9,7 +9,8 @@ export type RecordTableName =
   | "snapshots"
   | "ingests"
   | "vpcs"
-  | "enis";
+  | "enis"
+  | "attachments";
 
 /** One table of JSON records, keyed by id. `decode` checks what the disk gave before anybody trusts it. */
 export class RecordTable<Body> {

@@ -47,7 +47,12 @@ const defaultGc = {
   intervalMs: 300_000,
   pinned: [],
 };
-
+const defaultCni: Config["network"]["cni"] = {
+  confDir: "/etc/cni/net.d",
+  binDirs: ["/opt/cni/bin", "/usr/lib/cni"],
+  pluginTimeoutMs: 60_000,
+  gc: false,
+};
 const defaults: Config = {
   instance: load("").instance,
   root: "/var/lib/podling",
@@ -69,6 +74,7 @@ const defaults: Config = {
   registry: { configPath: "/etc/podling/certs.d" },
   network: {
     provider: "local-vpc",
+    cni: defaultCni,
     vpcs: [{ id: "vpc-default", cidr: "10.88.0.0/16", ipv6Cidr: "fd00:88::/56", natGateway: true }],
     vswitches: [
       {
@@ -158,6 +164,7 @@ const accepted: ReadonlyArray<readonly [string, string, Partial<Config>]> = [
     {
       network: {
         provider: "local-vpc",
+        cni: defaultCni,
         vpcs: [{ id: "vpc-a", cidr: "10.9.0.0/16", ipv6Cidr: "fd00:9::/56", natGateway: true }],
         vswitches: [
           { id: "vsw-a", vpc: "vpc-a", zone: "z", cidr: "10.9.0.0/20", ipv6Cidr: "fd00:9::/64", reserved: [] },
@@ -184,6 +191,7 @@ intranet = "drop"`,
     {
       network: {
         provider: "local-vpc",
+        cni: defaultCni,
         vpcs: [{ id: "vpc-a", cidr: "10.9.0.0/16", ipv6Cidr: "fd00:9::/56", natGateway: true }],
         vswitches: [
           { id: "vsw-a", vpc: "vpc-a", zone: "z", cidr: "10.9.0.0/20", ipv6Cidr: "fd00:9::/64", reserved: [] },
@@ -219,6 +227,17 @@ intranet = "drop"`,
           },
           { id: "sg-closed", vpcId: "vpc-a", type: "enterprise", intranet: "drop", rules: [] },
         ],
+      },
+    },
+  ],
+  [
+    "CNI plugins in place of the VPC",
+    '[network]\nprovider = "cni"\n[network.cni]\nconf_dir = "/a"\nbin_dirs = ["/b/"]\nplugin_timeout_seconds = 5\ngc = true',
+    {
+      network: {
+        ...defaults.network,
+        provider: "cni",
+        cni: { confDir: "/a", binDirs: ["/b"], pluginTimeoutMs: 5_000, gc: true },
       },
     },
   ],
@@ -300,13 +319,22 @@ const refused: ReadonlyArray<readonly [string, string, readonly string[]]> = [
   ],
   [
     "what is not built yet",
-    '[grpc]\ntcp_address = "0.0.0.0:1"\n[grpc.tls]\ncert = "/c"\n[images]\nsnapshotter = "zfs"\n[network]\nprovider = "cni"\n[cluster]\netcd_endpoints = ["http://e"]',
+    '[grpc]\ntcp_address = "0.0.0.0:1"\n[grpc.tls]\ncert = "/c"\n[images]\nsnapshotter = "zfs"\n[network]\nprovider = "aliyun"\n[cluster]\netcd_endpoints = ["http://e"]',
     [
       'config.toml:2: grpc.tcp_address = "0.0.0.0:1": not built yet: must be ""',
       'config.toml:4: grpc.tls.cert = "/c": not built yet: must be left out, with grpc.tcp_address = ""',
       'config.toml:6: images.snapshotter = "zfs": must be "auto", "overlay" or "erofs"',
-      'config.toml:8: network.provider = "cni": not built yet: must be "local-vpc"',
+      'config.toml:8: network.provider = "aliyun": not built yet: must be "local-vpc" or "cni"',
       "config.toml:10: cluster.etcd_endpoints: not built yet: must be empty",
+    ],
+  ],
+  [
+    "CNI settings out of range",
+    '[network.cni]\nbin_dirs = []\nplugin_timeout_seconds = 0\nconf_dir = "net.d"',
+    [
+      "config.toml:2: network.cni.bin_dirs: must name a directory at least",
+      "config.toml:3: network.cni.plugin_timeout_seconds = 0: must be 1 or more",
+      'config.toml:4: network.cni.conf_dir = "net.d": must be an absolute path',
     ],
   ],
   [
@@ -334,7 +362,7 @@ const refused: ReadonlyArray<readonly [string, string, readonly string[]]> = [
   [
     "a provider nobody knows",
     '[network]\nprovider = "calico"',
-    ['config.toml:2: network.provider = "calico": must be "local-vpc"'],
+    ['config.toml:2: network.provider = "calico": must be "local-vpc" or "cni"'],
   ],
   [
     "handlers",

@@ -1,15 +1,17 @@
 // Runs critest again and again against one agent and tells which specs did not always do the same: `make conformance`.
-// Environment: HANDLER (runc, crun), RUNS, FOCUS (a regular expression of spec names), FLAGS (of critest, by blanks).
+// Environment: HANDLER (runc, crun), NETWORK (local-vpc, cni), RUNS, FOCUS (a regular expression of spec names), FLAGS (of critest, by blanks).
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDirectory } from "../support/debian-package.ts";
 import { expectNoLeaks, hostSnapshot } from "../support/leak-check.ts";
-import { startConformanceAgent } from "./conformance-agent.ts";
+import { type ConformanceNetwork, startConformanceAgent } from "./conformance-agent.ts";
 import { listSpecs, runCritest, type SpecResult } from "./critest.ts";
 import { type Handler, leftOutSpecs } from "./expected-skips.ts";
 
 const handler = (process.env["HANDLER"] || "runc") as Handler;
 if (!["runc", "crun"].includes(handler)) throw new Error(`HANDLER is "${handler}", and must be runc or crun`);
+const network = (process.env["NETWORK"] || "local-vpc") as ConformanceNetwork;
+if (!["local-vpc", "cni"].includes(network)) throw new Error(`NETWORK is "${network}", and must be local-vpc or cni`);
 const runs = Number(process.env["RUNS"] || "1");
 const focus = process.env["FOCUS"] || undefined;
 const flags = (process.env["FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
@@ -17,7 +19,7 @@ const flags = (process.env["FLAGS"] ?? "").split(" ").filter((flag) => flag !== 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const outcomes = new Map<string, SpecResult[]>();
 await using resources = new AsyncDisposableStack();
-const agent = await startConformanceAgent(resources);
+const agent = await startConformanceAgent(resources, network);
 const leaveOut = leftOutSpecs(handler, await listSpecs());
 const logPath = join(cacheDirectory, `conformance-${handler}-${process.pid}.log`);
 let leaks = 0;
@@ -53,7 +55,7 @@ for (let run = 1; run <= runs; run++) {
   }
 }
 
-say(`\n${outcomes.size} specs on ${handler}, ${runs} run(s), ${leaks} with leaks`);
+say(`\n${outcomes.size} specs on ${handler} and ${network}, ${runs} run(s), ${leaks} with leaks`);
 let failed = leaks;
 for (const [name, results] of [...outcomes].sort()) {
   const bad = results.filter(({ outcome }) => outcome === "failed").length;

@@ -11,6 +11,7 @@
  * - `recovery`: an agent starts beside a pod that runs
  * - `indexed`, `indexed-recovery`: as `life` and `recovery`, with layers kept as EROFS indexes
  * - `warm`: an agent launches shims ahead of their pods, and gives one to a pod (warm-shims.test.ts)
+ * - `cni`: a pod's life on a CNI network with a port of the host (cni.test.ts)
  * - `host`: an agent starts on a host without anything of it, runs nothing, and ends
  */
 export type Course =
@@ -26,6 +27,7 @@ export type Course =
   | "indexed"
   | "indexed-recovery"
   | "warm"
+  | "cni"
   | "host";
 
 /** Every failpoint there is; a test compares the list with src. */
@@ -125,6 +127,12 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "remove.image-record": "life",
   "remove.image-layers": "life",
   "remove.snapshot-forgotten": "life",
+
+  "net.cni-recorded": "cni",
+  "net.cni-plugin-added": "cni",
+  "net.cni-attached": "cni",
+  "net.cni-plugin-deleted": "cni",
+  "net.cni-forgotten": "cni",
 
   "warm.bundle-written": "warm",
   "warm.shim-ready": "warm",

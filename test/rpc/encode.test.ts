@@ -50,18 +50,7 @@ const sandbox: SandboxRecord = {
   handler: "runc",
   createdAtMs,
   bootId: "b",
-  network: {
-    eniId: "e",
-    vpcId: "v",
-    vswitchId: "s",
-    mac: "00:16:3e:00:00:01",
-    interfaceName: "eth0",
-    ipv4: "10.88.0.7",
-    ipv4PrefixLength: 20,
-    ipv4Gateway: "10.88.15.253",
-    ipv6: "fd00:88::7",
-    ipv6PrefixLength: 64,
-  },
+  network: { mac: "00:16:3e:00:00:01", interfaceName: "eth0", ipv4: "10.88.0.7", ipv6: "fd00:88::7" },
   message: "",
 };
 
@@ -128,6 +117,24 @@ describe("encodeSandboxStatus()", () => {
       annotations: { b: "2" },
       runtime_handler: "",
     });
+  });
+
+  test.each([
+    [
+      { ipv4: undefined, ipv6: "fd00::1" },
+      { ip: "fd00::1", additional_ips: [] },
+    ],
+    [
+      { ipv4: "10.1.2.3", ipv6: undefined },
+      { ip: "10.1.2.3", additional_ips: [] },
+    ],
+    [
+      { ipv4: "10.1.2.3", ipv6: "fd00::1", moreAddresses: ["10.1.2.4"] },
+      { ip: "10.1.2.3", additional_ips: [{ ip: "fd00::1" }, { ip: "10.1.2.4" }] },
+    ],
+  ])("shows the addresses %j", (addresses, network) => {
+    const record = { ...sandbox, network: { mac: "", interfaceName: "eth0", ...addresses } };
+    expect(shown(record)?.network).toEqual(network);
   });
 
   test.each(["notReady", "removing", "creating"] as const)(
