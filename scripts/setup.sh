@@ -6,9 +6,10 @@ cd "$(dirname "$0")/.."
 
 # The shim, runc and crun run containers; nftables brings the library the agent loads; iproute2 is what tests look with;
 # busybox-static and docker-registry make and serve test images; catatonit holds shared PID namespaces; erofs-utils and
-# xfsprogs make cached images and pod disks; the CNI plugins, which need iptables, are the other network provider's.
+# xfsprogs make cached images and pod disks; libisal2 inflates gzip layers; the CNI plugins, which need iptables, are the
+# other network provider's.
 packages="containerd runc crun nftables iproute2 procps util-linux busybox-static docker-registry catatonit erofs-utils
-xfsprogs containernetworking-plugins iptables ca-certificates $*"
+xfsprogs libisal2 containernetworking-plugins iptables ca-certificates $*"
 command -v npm >/dev/null || packages="$packages nodejs npm"
 
 missing=""

@@ -16,6 +16,7 @@ export interface HostFacts {
   readonly cgroupVersion: 1 | 2 | undefined;
   readonly cgroupControllers: ReadonlySet<string>;
   readonly nftablesLibrary: boolean;
+  readonly isalLibrary: boolean;
   readonly ipv6: boolean;
   /** Where each program that was asked for is. */
   readonly programs: ReadonlyMap<string, string>;
@@ -39,6 +40,7 @@ export function readHostFacts(programs: readonly string[], root: string): HostFa
     cgroupVersion: cgroup.version,
     cgroupControllers: cgroup.controllers,
     nftablesLibrary: canLoad("libnftables.so.1"),
+    isalLibrary: canLoad("libisal.so.2"),
     ipv6: textOf("/proc/sys/net/ipv6/conf/all/disable_ipv6").trim() === "0",
     programs: new Map(found.flatMap(([name, path]) => (path === undefined ? [] : [[name, path] as const]))),
     quarantined: filesIn(join(root, "quarantine")),

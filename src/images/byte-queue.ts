@@ -3,6 +3,7 @@ export class ByteQueue {
   readonly #chunks: Buffer[] = [];
   readonly #highBytes: number;
   readonly #onRoom: () => void;
+  readonly #onDone: (chunk: Buffer) => void;
   #heldBytes = 0;
   #end: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
@@ -10,10 +11,12 @@ export class ByteQueue {
   /**
    * @param highBytes what {@link push} reports as full
    * @param onRoom called when a full queue has been read down to half of that
+   * @param onDone called with a chunk when the reader asks for the one behind it
    */
-  constructor(highBytes: number, onRoom: () => void) {
+  constructor(highBytes: number, onRoom: () => void, onDone: (chunk: Buffer) => void = () => undefined) {
     this.#highBytes = highBytes;
     this.#onRoom = onRoom;
+    this.#onDone = onDone;
   }
 
   /** @returns whether there is room for more; a chunk pushed all the same is kept */
@@ -39,6 +42,7 @@ export class ByteQueue {
         const half = this.#highBytes / 2;
         if (before > half && this.#heldBytes <= half) this.#onRoom();
         yield chunk;
+        this.#onDone(chunk);
       } else if (this.#end !== undefined) {
         if (this.#end.error !== undefined) throw this.#end.error;
         return;

@@ -1,6 +1,8 @@
 import { constants, createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from "node:zlib";
 import { type AgentError, errnoOf } from "../common/errors.ts";
+import { isIsalUsable } from "../system/isal.ts";
 import { ByteQueue } from "./byte-queue.ts";
+import { IsalGunzip } from "./isal-gunzip.ts";
 import { checkMagic, type LayerCompression, magicBytes } from "./layer-compression.ts";
 import { damagedLayer, oversizedLayer } from "./layer-error.ts";
 
@@ -12,8 +14,10 @@ const queuedBytes = 4 * 1024 * 1024;
 /** 128 MiB: what zstd's own tool needs `--long=27` for, and what others accept at most. */
 const windowLogMax = 27;
 
+type Decoder = Gunzip | IsalGunzip | ZstdDecompress;
+
 /**
- * Decompresses a blob pushed to it piece by piece, with zlib's and zstd's work in the thread pool while this thread
+ * Decompresses a blob pushed to it piece by piece, with the decoder's work in the thread pool while this thread
  * hashes and writes what came before.
  *
  * Node issues the next piece of work only when the "data" listener has returned. So the listener only queues: a consumer
@@ -21,8 +25,13 @@ const windowLogMax = 27;
  */
 export class Inflater {
   readonly #compression: LayerCompression;
-  readonly #output = new ByteQueue(queuedBytes, () => this.#resume());
-  #decoder: Gunzip | ZstdDecompress | undefined;
+  readonly #usesIsal: boolean;
+  readonly #output = new ByteQueue(
+    queuedBytes,
+    () => this.#resume(),
+    (chunk) => this.#decoder instanceof IsalGunzip && this.#decoder.recycle(chunk),
+  );
+  #decoder: Decoder | undefined;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #busy = false;
@@ -33,11 +42,13 @@ export class Inflater {
   #failed = false;
   #onRoom: (() => void) | undefined;
 
-  constructor(compression: LayerCompression) {
+  /** @param usesIsal for gzip, ISA-L instead of zlib; default: where it is installed */
+  constructor(compression: LayerCompression, usesIsal = isIsalUsable()) {
     this.#compression = compression;
+    this.#usesIsal = usesIsal;
   }
 
-  /** The decompressed bytes. Read to the end or {@link fail}. */
+  /** The decompressed bytes, each piece valid until the next is asked for. Read to the end or {@link fail}. */
   output(): AsyncGenerator<Buffer, void, undefined> {
     return this.#output.read();
   }
@@ -128,8 +139,9 @@ export class Inflater {
       this.#nextFrame(input.subarray(decoder.bytesWritten - consumedBefore));
     };
     decoder.once("end", atEnd);
-    decoder.write(input, () => {
-      if (over) return;
+    decoder.write(input, (error) => {
+      // Of a failure the decoder tells by an event as well.
+      if (over || error instanceof Error) return;
       decoder.off("end", atEnd);
       this.#busy = false;
       this.#roomForMore();
@@ -137,14 +149,8 @@ export class Inflater {
     });
   }
 
-  #createDecoder(): Gunzip | ZstdDecompress {
-    const decoder =
-      this.#compression === "gzip"
-        ? createGunzip({ chunkSize: outputBytes })
-        : createZstdDecompress({
-            chunkSize: outputBytes,
-            params: { [constants.ZSTD_d_windowLogMax]: windowLogMax },
-          });
+  #createDecoder(): Decoder {
+    const decoder = this.#compression === "gzip" ? this.#createGunzip() : createZstd();
     decoder.on("data", (chunk: Buffer) => {
       if (this.#output.push(chunk)) return;
       this.#held = true;
@@ -152,6 +158,10 @@ export class Inflater {
     });
     decoder.on("error", (error) => this.fail(this.#fault(error)));
     return decoder;
+  }
+
+  #createGunzip(): Gunzip | IsalGunzip {
+    return this.#usesIsal ? new IsalGunzip({ chunkSize: outputBytes }) : createGunzip({ chunkSize: outputBytes });
   }
 
   #fault(error: Error): AgentError {
@@ -209,4 +219,11 @@ export class Inflater {
     this.#onRoom?.();
     this.#onRoom = undefined;
   }
+}
+
+function createZstd(): ZstdDecompress {
+  return createZstdDecompress({
+    chunkSize: outputBytes,
+    params: { [constants.ZSTD_d_windowLogMax]: windowLogMax },
+  });
 }

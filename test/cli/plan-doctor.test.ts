@@ -22,6 +22,7 @@ const complete: HostFacts = {
   cgroupVersion: 2,
   cgroupControllers: new Set(["cpu", "memory", "pids"]),
   nftablesLibrary: true,
+  isalLibrary: true,
   ipv6: true,
   programs: new Map([
     ["containerd-shim-runc-v2", "/usr/bin/containerd-shim-runc-v2"],
@@ -38,6 +39,7 @@ const lacking: ReadonlyArray<readonly [string, Partial<HostFacts>, ReadonlyArray
     ["nothing", {}, []],
     ["Node 24", { nodeVersion: "22.9.0" }, [["missing", "Node.js 24", "22.9.0"]]],
     ["the nftables library", { nftablesLibrary: false }, [["missing", "nftables library", "not found"]]],
+    ["ISA-L", { isalLibrary: false }, [["reduced", "ISA-L", "not found"]]],
     [
       "runc's shim",
       {
