@@ -35,6 +35,8 @@ export class PodShims {
   /** Of pods with a shared PID namespace: their shims once it is there. */
   readonly #holding = new Map<SandboxId, Promise<Shim>>();
   readonly #ending = new Set<SandboxId>();
+  /** Pods whose shim has certainly left: looking for it again would read every process's arguments. */
+  readonly #gone = new Set<SandboxId>();
   /** Pods whose shim is to be launched in a moment. */
   readonly #soon = new Map<SandboxId, NodeJS.Timeout>();
   /** Pods whose shim runs and did not answer when it was looked for. */
@@ -83,6 +85,7 @@ export class PodShims {
    */
   ensure(record: SandboxRecord): Promise<Shim> {
     this.#forgetSoon(record.id);
+    this.#gone.delete(record.id);
     if (this.#ending.has(record.id)) {
       return Promise.reject(new AgentError("Unavailable", `The shim of pod sandbox "${record.id}" is being ended`));
     }
@@ -152,20 +155,30 @@ export class PodShims {
    */
   async shutDown(record: SandboxRecord): Promise<void> {
     const { launcher } = this.#deps;
-    const untouched = this.#forgetSoon(record.id);
-    if (untouched && !this.#shims.has(record.id)) return;
+    const untouched = this.#forgetSoon(record.id) && !this.#shims.has(record.id);
+    if (untouched) this.#gone.add(record.id);
+    if (this.#gone.has(record.id)) return;
     this.#ending.add(record.id);
     try {
-      if ((await this.ask(record.id)) === "answers" && (await this.#askToLeave(record))) return;
+      if ((await this.ask(record.id)) === "answers" && (await this.#askToLeave(record))) {
+        this.#gone.add(record.id);
+        return;
+      }
       await launcher.kill(record.id, this.#bundle(record));
       // What it still held, such as the pod's PID namespace, dies by the runtime's own forced delete.
       await launcher.cleanUpDead({ id: record.id, bundle: this.#bundle(record), handler: this.#handler(record) });
+      this.#gone.add(record.id);
     } finally {
       this.#shims.delete(record.id);
       this.#holding.delete(record.id);
       this.#ending.delete(record.id);
       this.#silent.delete(record.id);
     }
+  }
+
+  /** The pod is about to be forgotten; its shim must have been shut down. */
+  forget(id: SandboxId): void {
+    this.#gone.delete(id);
   }
 
   /** Ends a container whose shim is lost: first the shim for certain, then whatever it ran. */

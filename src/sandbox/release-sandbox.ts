@@ -44,4 +44,5 @@ export async function releaseSandbox(deps: SandboxDeps, record: SandboxRecord): 
   }
   await removeBundle(paths.bundle);
   failpoint("remove.bundle-removed");
+  deps.shims.forget(record.id);
 }

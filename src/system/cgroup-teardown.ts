@@ -44,16 +44,18 @@ export async function killCgroup(layout: CgroupLayout, path: string, timeoutMs: 
  */
 export async function removeCgroup(layout: CgroupLayout, path: string, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  for (const root of standing(layout, path)) {
-    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-      const busy = await removeOnce(root);
-      if (busy === undefined) break;
-      if (performance.now() >= deadline) {
-        throw new SystemError(`remove cgroup "${busy}": EBUSY, a process is still in it`, { errno: "EBUSY" });
-      }
-      // The last process leaves the group a moment after its exit was reported.
-      await delay(pauseMs);
+  await Promise.all(standing(layout, path).map((root) => removeTreeOf(root, deadline)));
+}
+
+async function removeTreeOf(root: string, deadline: number): Promise<void> {
+  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    const busy = await removeOnce(root);
+    if (busy === undefined) return;
+    if (performance.now() >= deadline) {
+      throw new SystemError(`remove cgroup "${busy}": EBUSY, a process is still in it`, { errno: "EBUSY" });
     }
+    // The last process leaves the group a moment after its exit was reported.
+    await delay(pauseMs);
   }
 }
 
