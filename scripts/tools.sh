@@ -15,13 +15,14 @@ if [ "$(printf '%s\n' "$wanted_go" "$have_go" | sort -V | head -n 1)" != "$wante
   PATH="$directory/bin:$PATH"
 fi
 
-programs="crictl crictl-1.26 critest containerd containerd-shim-runc-v2 ctr"
+programs="crictl crictl-1.26 critest containerd containerd-shim-runc-v2 ctr
+cni/bridge cni/host-local cni/tuning cni/portmap cni/bandwidth"
 wanted="$(go version) $(cat go.mod go.sum */go.mod */go.sum ../scripts/tools.sh | sha256sum)"
 complete=yes
 for program in $programs; do [ -x "bin/$program" ] || complete=no; done
 if [ $complete = yes ] && [ "$(cat bin/.stamp 2>/dev/null || true)" = "$wanted" ]; then exit 0; fi
 
-echo "tools: building $programs"
+echo "tools: building" $programs
 export CGO_ENABLED=0 GOFLAGS="-mod=readonly -trimpath -buildvcs=false"
 cri_tools=sigs.k8s.io/cri-tools
 containerd=github.com/containerd/containerd/v2
@@ -39,5 +40,15 @@ old_cri_tools=github.com/kubernetes-sigs/cri-tools
   cd crictl-1.26
   old_flags="-s -w -X $old_cri_tools/pkg/version.Version=$(go list -m -f '{{.Version}}' $old_cri_tools)"
   go build -ldflags "$old_flags" -o ../bin/crictl-1.26 $old_cri_tools/cmd/crictl
+)
+# Debian's CNI plugins are of CNI 1.0; these have STATUS and GC.
+(
+  cd cni-plugins
+  plugins=github.com/containernetworking/plugins
+  version=$(go list -m -f '{{.Version}}' $plugins)
+  mkdir -p ../bin/cni
+  go build -ldflags "-s -w -X $plugins/pkg/utils/buildversion.BuildVersion=$version" -o ../bin/cni/ \
+    $plugins/plugins/main/bridge $plugins/plugins/ipam/host-local $plugins/plugins/meta/tuning \
+    $plugins/plugins/meta/portmap $plugins/plugins/meta/bandwidth
 )
 echo "$wanted" >bin/.stamp

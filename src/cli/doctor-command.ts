@@ -14,6 +14,7 @@ export function examine(
   subject: DoctorSubject,
   format: OutputFormat,
 ): { readonly text: string; readonly healthy: boolean } {
-  const findings = planFindings(readHostFacts(programsOf(subject), subject.root), subject);
+  const { root, network } = subject;
+  const findings = planFindings(readHostFacts({ programs: programsOf(subject), root, cni: network.cni }), subject);
   return { text: formatRows(format, findings, columns), healthy: findings.every(({ state }) => state !== "missing") };
 }

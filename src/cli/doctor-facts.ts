@@ -20,15 +20,25 @@ export interface HostFacts {
   readonly ipv6: boolean;
   /** Where each program that was asked for is. */
   readonly programs: ReadonlyMap<string, string>;
+  /** Files of the directory of CNI networks, by name. */
+  readonly cniNetworks: readonly string[];
+  /** Files of the directories of CNI plugins. */
+  readonly cniPlugins: readonly string[];
   /** Paths of records that the agent could not read and keeps for people to look at. */
   readonly quarantined: readonly string[];
 }
 
-/**
- * @param programs names to look up in PATH, or absolute paths
- * @param root the agent's root directory, which need not be there
- */
-export function readHostFacts(programs: readonly string[], root: string): HostFacts {
+/** What the answers depend on; none of the directories need be there. */
+export interface HostPlaces {
+  /** Names to look up in PATH, or absolute paths. */
+  readonly programs: readonly string[];
+  /** The agent's root directory. */
+  readonly root: string;
+  /** Directories of CNI networks and plugins. */
+  readonly cni: { readonly confDir: string; readonly binDirs: readonly string[] };
+}
+
+export function readHostFacts({ programs, root, cni }: HostPlaces): HostFacts {
   const kernel = release();
   const cgroup = readCgroup();
   const found = programs.map((name) => [name, findProgram(name)] as const);
@@ -43,6 +53,8 @@ export function readHostFacts(programs: readonly string[], root: string): HostFa
     isalLibrary: canLoad("libisal.so.2"),
     ipv6: textOf("/proc/sys/net/ipv6/conf/all/disable_ipv6").trim() === "0",
     programs: new Map(found.flatMap(([name, path]) => (path === undefined ? [] : [[name, path] as const]))),
+    cniNetworks: filesIn(cni.confDir).filter((path) => /\/[^./][^/]*\.(?:conflist|conf|json)$/.test(path)),
+    cniPlugins: cni.binDirs.flatMap(filesIn),
     quarantined: filesIn(join(root, "quarantine")),
   };
 }
@@ -53,7 +65,7 @@ function filesIn(directory: string): readonly string[] {
       .toSorted()
       .map((name) => join(directory, name));
   } catch {
-    // Made with the first such record.
+    // Such a directory comes with what is first in it.
     return [];
   }
 }

@@ -5,6 +5,10 @@ export interface DoctorSubject {
   /** The agent's root directory. */
   readonly root: string;
   readonly images: { readonly snapshotter: "auto" | "overlay" | "erofs" };
+  readonly network: {
+    readonly provider: "local-vpc" | "cni";
+    readonly cni: { readonly confDir: string; readonly binDirs: readonly string[] };
+  };
   readonly runtime: {
     readonly defaultHandler: string;
     readonly handlers: ReadonlyArray<{ readonly name: string; readonly shim: string; readonly binary: string }>;
@@ -51,7 +55,18 @@ export function planFindings(facts: HostFacts, subject: DoctorSubject): readonly
     ...snapshotterFindings(facts, subject.images.snapshotter),
     ...cgroupFindings(facts),
     ...capabilityFindings(facts),
+    ...(subject.network.provider === "cni" ? cniFindings(facts, subject.network.cni) : []),
     recordsFinding(facts),
+  ];
+}
+
+function cniFindings({ cniNetworks, cniPlugins }: HostFacts, { confDir, binDirs }: DoctorSubject["network"]["cni"]) {
+  const network = cniNetworks[0];
+  const lost = "no pod gets a network (docs/cni.md)";
+  const places = binDirs.join(", ");
+  return [
+    finding("CNI network", network !== undefined, network ?? `none in ${confDir}`, lost),
+    finding("CNI plugins", cniPlugins.length > 0, `${cniPlugins.length || "none"} in ${places}`, lost),
   ];
 }
 

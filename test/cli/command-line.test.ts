@@ -113,6 +113,17 @@ describe("podling", () => {
     expect(exitCode).toBe(1);
   });
 
+  test("doctor misses the network of a provider cni that has no configuration", async () => {
+    const path = file("cni.toml", '[network]\nprovider = "cni"\n[network.cni]\nconf_dir = "/nowhere"\n');
+    const { stdout, exitCode } = await podling("doctor", "--config", path, "-o", "yaml");
+    const findings = parse(stdout) as readonly { check: string; state: string; found: string }[];
+    expect(findings.find(({ check }) => check === "CNI network")).toMatchObject({
+      state: "missing",
+      found: "none in /nowhere",
+    });
+    expect(exitCode).toBe(1);
+  });
+
   test("never takes credentials from the command line", async () => {
     const { stdout } = await podling("pull", "--help");
     expect(stdout).not.toMatch(/--(?:creds|password|username)[ =]/);

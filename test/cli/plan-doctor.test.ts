@@ -4,6 +4,7 @@ import { planFindings, programsOf } from "../../src/cli/plan-doctor.ts";
 
 const subject = {
   root: "/var/lib/podling",
+  network: { provider: "cni" as const, cni: { confDir: "/etc/cni/net.d", binDirs: ["/opt/cni/bin", "/usr/lib/cni"] } },
   images: { snapshotter: "auto" as const },
   runtime: {
     defaultHandler: "runc",
@@ -30,6 +31,8 @@ const complete: HostFacts = {
     ["/opt/crun", "/opt/crun"],
     ["containerd-shim-kata-v2", "/usr/bin/containerd-shim-kata-v2"],
   ]),
+  cniNetworks: ["/etc/cni/net.d/10-pods.conflist"],
+  cniPlugins: ["/usr/lib/cni/bridge", "/usr/lib/cni/host-local"],
   quarantined: [],
 };
 
@@ -70,6 +73,8 @@ const lacking: ReadonlyArray<readonly [string, Partial<HostFacts>, ReadonlyArray
     ["overlay", { filesystems: new Set(["ext4", "erofs"]) }, [["missing", "overlay", "not in the kernel"]]],
     ["EROFS", { filesystems: new Set(["ext4", "overlay"]) }, [["reduced", "EROFS from files", "not in the kernel"]]],
     ["mounts of EROFS from files", { kernel: "6.11.9" }, [["reduced", "EROFS from files", "in the kernel 6.11.9"]]],
+    ["a CNI network", { cniNetworks: [] }, [["missing", "CNI network", "none in /etc/cni/net.d"]]],
+    ["CNI plugins", { cniPlugins: [] }, [["missing", "CNI plugins", "none in /opt/cni/bin, /usr/lib/cni"]]],
     ["IPv6", { ipv6: false }, [["reduced", "IPv6", "off"]]],
     [
       "cgroups",
@@ -99,6 +104,12 @@ describe("planFindings()", () => {
     expect(bad.map(({ state, check, found }) => [state, check, found])).toEqual(wrong);
     for (const { state, lost } of findings) expect(lost === "").toBe(state === "ok");
   });
+});
+
+test("planFindings() asks for CNI plugins only where pods get their network by them", () => {
+  const network = { ...subject.network, provider: "local-vpc" } as const;
+  const findings = planFindings({ ...complete, cniNetworks: [], cniPlugins: [] }, { ...subject, network });
+  expect(findings.filter(({ check }) => check.startsWith("CNI"))).toEqual([]);
 });
 
 test("programsOf() names each shim and runtime once", () => {

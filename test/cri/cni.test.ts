@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { formatIp, parseIp } from "../../src/common/ip-address.ts";
 import type { PodSandboxConfig } from "../../src/generated/runtime/v1/PodSandboxConfig.ts";
-import { AgentBridge, lacksCniPlugins } from "../support/cni-network.ts";
+import { AgentBridge, debianPlugins, lacksPlugins } from "../support/cni-network.ts";
 import { output } from "../support/command.ts";
 import { execOutput, podConfig, runContainer } from "../support/requests.ts";
 import { cannotRun } from "../support/requirements.ts";
@@ -28,7 +28,7 @@ interface Info {
 }
 
 const server = ["/bin/httpd", "-f", "-p", "80", "-h", "/www"];
-const unable = lacksCniPlugins() || cannotRun("crictl", "docker-registry", "runc");
+const unable = lacksPlugins(debianPlugins) || cannotRun("crictl", "docker-registry", "runc");
 
 describe.skipIf(unable)("a pod on a CNI network", () => {
   const bridge = new AgentBridge();

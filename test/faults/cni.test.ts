@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { AgentBridge, lacksCniPlugins } from "../support/cni-network.ts";
+import { AgentBridge, debianPlugins, lacksPlugins } from "../support/cni-network.ts";
 import { expectNoLeaks, expectNothingLeft, hostSnapshot } from "../support/leak-check.ts";
 import { cannotRun } from "../support/requirements.ts";
 import { startWorld } from "../support/world.ts";
@@ -12,7 +12,7 @@ const points = Object.keys(killPoints)
   .filter((name) => killPoints[name] === "cni")
   .flatMap((name) => (name.includes("-plugin-") ? [1, 2, 3, 4].map((pass) => `${name}:${pass}`) : [name]));
 
-describe.skipIf(lacksCniPlugins() || cannotRun("docker-registry", "runc"))(
+describe.skipIf(lacksPlugins(debianPlugins) || cannotRun("docker-registry", "runc"))(
   "an agent killed while CNI plugins run",
   () => {
     test.each(points)("at %s: retries converge, nothing is lost or left", async (point) => {

@@ -8,12 +8,14 @@ import { newId } from "../../src/common/ids.ts";
 import type { CniSettings } from "../../src/network/cni/cni-provider.ts";
 import { refuseProviderChange } from "../../src/network/provider-change.ts";
 import { Database } from "../../src/state/database.ts";
-import { listPids, readCommandLine } from "../../src/system/process.ts";
+import { killSession } from "../../src/system/captured-process.ts";
+import { listPids, readCommandLine, readProcessStat } from "../../src/system/process.ts";
+import { debianPlugins, lacksPlugins, newPlugins } from "../support/cni-network.ts";
 import { eventually } from "../support/eventually.ts";
 import { isAlive } from "../support/is-alive.ts";
 import { addingAddress, RecordingPlugins } from "../support/recording-plugin.ts";
 import { cannotRun } from "../support/requirements.ts";
-import { cniKind, ProviderBed } from "./provider-bed.ts";
+import { bridgeKind, cniKind, ProviderBed } from "./provider-bed.ts";
 
 const fails = (code: number, msg: string) => `echo '{"code":${code},"msg":"${msg}"}'; exit 1`;
 
@@ -408,19 +410,30 @@ describe.skipIf(cannotRun())("CniProvider with plugins that write down what they
     await expect.poll(() => rows(bed)).toEqual([]);
   });
 
-  test("kills at its start the plugins that an earlier agent of the instance did not live to see end", async () => {
+  test("kills at its start the plugins that an earlier agent of the instance did not live to see end, and not their daemons", async () => {
     write();
     await using bed = newBed();
-    const stray = spawn("sleep", ["3600"], { env: { ...process.env, PODLING_CNI_OWNER: bed.instance } });
-    const others = spawn("sleep", ["3600"], { env: { ...process.env, PODLING_CNI_OWNER: `${bed.instance}0` } });
+    plugins.add("slow", { ADD: "sleep 3600", DEL: "sleep 3600" });
+    const path = join(plugins.directory, "slow");
+    const begin = (owner: string, ...args: readonly string[]) => {
+      const env = { ...process.env, PODLING_CNI_OWNER: owner, CNI_COMMAND: "ADD" };
+      const child = spawn(path, args, { env, stdio: ["ignore", "ignore", "ignore"], detached: true });
+      return child.pid ?? 0;
+    };
+    const leaders = [begin(bed.instance), begin(`${bed.instance}0`), begin(bed.instance, "daemon")] as const;
+    const [stray, ofAnother, daemon] = leaders;
+    const childrenOf = (leader: number) =>
+      listPids().filter((pid) => pid !== leader && readProcessStat(pid)?.sessionId === leader);
     try {
-      await eventually("the processes to run", () =>
-        [stray, others].every(({ pid }) => readCommandLine(pid ?? 0)[0] === "sleep"),
+      await eventually("the plugins to wait", () =>
+        leaders.every((leader) => childrenOf(leader).some((pid) => readCommandLine(pid)[0] === "sleep")),
       );
+      const inside = childrenOf(stray);
       await bed.provider.start(bed.live);
-      expect([isAlive(stray.pid ?? 0), isAlive(others.pid ?? 0)]).toEqual([false, true]);
+      expect([stray, ofAnother, daemon].map(isAlive)).toEqual([false, true, true]);
+      await eventually("what the plugin ran to end", () => !inside.some(isAlive));
     } finally {
-      for (const child of [stray, others]) child.kill("SIGKILL");
+      for (const leader of leaders) killSession(leader);
     }
   });
 
@@ -433,5 +446,45 @@ describe.skipIf(cannotRun())("CniProvider with plugins that write down what they
     expect(() => refuseProviderChange(database, "local-vpc")).toThrow(/1 pods have interfaces of "cni"/);
     await bed.removePod(pod.id);
     refuseProviderChange(database, "local-vpc");
+  });
+});
+
+describe.skipIf(lacksPlugins(newPlugins))("CniProvider with plugins of CNI 1.1", () => {
+  test("is ready only while bridge says so, which asks its address plugin", async () => {
+    const kind = bridgeKind(newPlugins);
+    await using bed = await ProviderBed.started(kind);
+    expect(bed.provider.status().ready).toBe(true);
+    const [bridge, ...others] = kind.network.list().plugins;
+    kind.network.write(kind.network.list({ plugins: [{ ...bridge, ipam: { type: "absent" } }, ...others] }));
+    await expect
+      .poll(() => bed.provider.status(), { timeout: 10_000 })
+      .toMatchObject({
+        ready: false,
+        reason: "NetworkPluginNotReady",
+        message: expect.stringMatching(/"bridge" failed to STATUS.*"absent"/),
+      });
+    const id = newId();
+    bed.live.add(id);
+    await bed.namespaces.create({ net: bed.netnsPath(id) }, "");
+    await expect(bed.provider.attach(bed.request(id))).rejects.toThrow(/"bridge" failed to ADD.*"absent"/);
+    await expect(bed.removePod(id)).rejects.toThrow(/"bridge" failed to DEL.*"absent"/);
+    // What could not be undone for the configuration's fault can be once that is mended.
+    kind.network.write(kind.network.list({ plugins: [{ ...bridge, mtu: 1400 }, ...others] }));
+    await expect.poll(() => bed.provider.status().ready, { timeout: 10_000 }).toBe(true);
+    await bed.removePod(id);
+    expect(await bed.leftovers()).toEqual([]);
+  });
+
+  test("keeps an agent from a network whose plugins are of different versions, until they have one in common", async () => {
+    const kind = bridgeKind({ ...debianPlugins, cniVersion: "1.1.0" });
+    await using bed = await ProviderBed.started(kind);
+    expect(bed.provider.status()).toMatchObject({
+      ready: false,
+      message: expect.stringMatching(/offers CNI 1.1.0, and plugin "bridge" speaks 0.1.0, .*1.0.0; plugin "tuning"/),
+    });
+    kind.network.write(kind.network.list({ cniVersions: ["0.4.0", "1.0.0"] }));
+    await expect.poll(() => bed.provider.status().ready, { timeout: 10_000 }).toBe(true);
+    await bed.removePod((await bed.addPod()).id);
+    expect(await bed.leftovers()).toEqual([]);
   });
 });

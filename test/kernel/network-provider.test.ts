@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import { newId } from "../../src/common/ids.ts";
 import type { HostPort } from "../../src/network/host-port.ts";
-import { lacksCniPlugins } from "../support/cni-network.ts";
+import { debianPlugins, lacksPlugins, newPlugins } from "../support/cni-network.ts";
 import { eventually } from "../support/eventually.ts";
 import { cannotRun } from "../support/requirements.ts";
 import { connectFrom, pythonServer } from "./network-bed.ts";
@@ -36,12 +36,17 @@ const addressesOf = ({ network }: BedPod) => {
   return [network.ipv4, network.ipv6] as const;
 };
 
-/** Debian's bridge finds a pod's masquerading rules by the addresses in its namespace, and leaves them when that is gone. */
+/** The bridge plugin finds a pod's masquerading rules by the addresses in its namespace, and leaves them when that is gone. */
 const counts = (line: string) => !line.startsWith("masquerading of ");
 
 const kinds = [
   { name: "local-vpc", make: localVpcKind, unable: cannotRun() },
-  { name: "cni", make: bridgeKind, unable: lacksCniPlugins() },
+  { name: "cni", make: () => bridgeKind(debianPlugins), unable: lacksPlugins(debianPlugins) },
+  {
+    name: "cni, version 1.1",
+    make: () => bridgeKind(newPlugins, { gc: true }),
+    unable: lacksPlugins(newPlugins),
+  },
 ];
 
 /** What every provider promises; none may be run with a case of its own here. */

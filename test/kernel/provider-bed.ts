@@ -14,7 +14,7 @@ import { parseNetworkConfig } from "../../src/network/vpc-config.ts";
 import { PinnedNamespaces } from "../../src/runtime/pod-namespaces.ts";
 import { Database } from "../../src/state/database.ts";
 import { KernelWorker } from "../../src/system/kernel-worker.ts";
-import { BridgeNetwork, debianPlugins } from "../support/cni-network.ts";
+import { BridgeNetwork, type PluginBuild } from "../support/cni-network.ts";
 import { networkPins } from "../support/instance-objects.ts";
 import { randomInstance, randomSettings } from "./network-bed.ts";
 
@@ -167,14 +167,18 @@ export function localVpcKind(): ProviderKind {
   };
 }
 
-/** A bridge of Debian's CNI plugins with random ranges, in a directory of its own. */
-export function bridgeKind(): ProviderKind & { readonly network: BridgeNetwork } {
+/** A bridge by CNI plugins, with random ranges in a directory of its own. */
+export function bridgeKind(
+  plugins: PluginBuild,
+  settings: Partial<CniSettings> = {},
+): ProviderKind & { readonly network: BridgeNetwork } {
   const directory = mkdtempSync(join(tmpdir(), "podling-cni-"));
   const [second, third] = [randomInt(200, 250), randomInt(0, 256)];
   const ipv6 = `fd${second.toString(16)}:${third.toString(16)}:${randomInt(1, 65_536).toString(16)}::/64`;
-  const network = new BridgeNetwork(directory, { ipv4: `10.${second}.${third}.0/24`, ipv6 });
+  const network = new BridgeNetwork(directory, { ipv4: `10.${second}.${third}.0/24`, ipv6 }, plugins);
   network.write();
-  return { ...cniKind({ confDir: network.confDir, binDirs: [debianPlugins] }), network, ...bridgeEnds(network) };
+  const kind = cniKind({ confDir: network.confDir, binDirs: [plugins.directory], ...settings });
+  return { ...kind, network, ...bridgeEnds(network) };
 }
 
 /** Plugins of a test's own. */

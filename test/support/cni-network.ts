@@ -2,12 +2,21 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { output, runCommand } from "./command.ts";
-import { cannotRun } from "./requirements.ts";
+import { cannotRun, toolsDirectory } from "./requirements.ts";
 import type { TestInstance } from "./test-instance.ts";
 
-/** Where Debian's package puts the plugins. */
-export const debianPlugins = "/usr/lib/cni";
-const debianPluginNames = ["bridge", "host-local", "portmap", "bandwidth", "tuning"] as const;
+/** Programs of the same plugins, of one build. */
+export interface PluginBuild {
+  readonly directory: string;
+  /** The highest that they speak. */
+  readonly cniVersion: string;
+}
+
+/** Those of Debian's package. */
+export const debianPlugins: PluginBuild = { directory: "/usr/lib/cni", cniVersion: "1.0.0" };
+/** Those that `make tools` builds, with STATUS and GC. */
+export const newPlugins: PluginBuild = { directory: join(toolsDirectory, "cni"), cniVersion: "1.1.0" };
+const pluginNames = ["bridge", "host-local", "portmap", "bandwidth", "tuning"] as const;
 
 /** Ranges of a network, of which nobody else on the machine has a part. */
 export interface CniRanges {
@@ -15,16 +24,18 @@ export interface CniRanges {
   readonly ipv6: string;
 }
 
-/** A bridge network of Debian's plugins with names of its own, and what its pods leave. */
+/** A bridge network with names of its own, and what its pods leave. */
 export class BridgeNetwork implements AsyncDisposable {
   readonly name = `net${randomBytes(4).toString("hex")}`;
   readonly bridge = `cni${this.name.slice(3)}`;
   readonly directory: string;
   readonly confDir: string;
   readonly ranges: CniRanges;
+  readonly plugins: PluginBuild;
 
   /** @param directory of the network's files, made if missing */
-  constructor(directory: string, ranges: CniRanges) {
+  constructor(directory: string, ranges: CniRanges, plugins: PluginBuild) {
+    this.plugins = plugins;
     this.directory = directory;
     this.confDir = join(directory, "net.d");
     this.ranges = ranges;
@@ -42,7 +53,7 @@ export class BridgeNetwork implements AsyncDisposable {
     };
     const bridge = { type: "bridge", bridge: this.bridge, isGateway: true, ipMasq: true, hairpinMode: true, ipam };
     return {
-      cniVersion: "1.0.0",
+      cniVersion: this.plugins.cniVersion,
       name: this.name,
       plugins: [
         { ...bridge, capabilities: { ips: true, mac: true } },
@@ -117,14 +128,23 @@ function hashedName(text: string): string {
 
 /** The bridge network of a test's agent, in its own ranges and directory. */
 export class AgentBridge {
+  readonly #plugins: PluginBuild;
   #network: BridgeNetwork | undefined;
+
+  constructor(plugins = debianPlugins) {
+    this.#plugins = plugins;
+  }
 
   /** The agent's table `network`. */
   readonly settings = (instance: TestInstance): object => {
     const ipv4 = instance.cidr.replace(".0.0/16", ".77.0/24");
-    this.#network = new BridgeNetwork(join(instance.scratch, "cni"), { ipv4, ipv6: instance.vswitchIpv6Cidr });
+    this.#network = new BridgeNetwork(
+      join(instance.scratch, "cni"),
+      { ipv4, ipv6: instance.vswitchIpv6Cidr },
+      this.#plugins,
+    );
     this.#network.write();
-    return { provider: "cni", cni: { conf_dir: this.#network.confDir, bin_dirs: [debianPlugins] } };
+    return { provider: "cni", cni: { conf_dir: this.#network.confDir, bin_dirs: [this.#plugins.directory] } };
   };
 
   get network(): BridgeNetwork {
@@ -133,7 +153,7 @@ export class AgentBridge {
   }
 }
 
-/** Whether tests of Debian's plugins have to be skipped. */
-export function lacksCniPlugins(): boolean {
-  return cannotRun("iptables-save", ...debianPluginNames.map((name) => `${debianPlugins}/${name}`));
+/** Whether tests of these plugins have to be skipped. */
+export function lacksPlugins({ directory }: PluginBuild): boolean {
+  return cannotRun("iptables-save", ...pluginNames.map((name) => join(directory, name)));
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { delay } from "../../common/deadline.ts";
 import { AgentError, errorText, primaryError } from "../../common/errors.ts";
 import { failpoint } from "../../common/failpoint.ts";
@@ -81,7 +82,7 @@ export class CniProvider implements NetworkProvider {
     const { instance, kernel, log, settings } = this.#deps;
     try {
       prepareNetnsDirectory();
-      const killed = await killStrayPlugins(instance);
+      const killed = await killStrayPlugins(instance, settings.binDirs);
       if (killed > 0) log.warn({ processes: killed }, "killed CNI plugins that an earlier agent had started");
       this.#conf = await ConfDirectory.open(settings.confDir, (conf) => this.#watch.adopt(conf));
       await this.#watch.start();
@@ -168,7 +169,21 @@ export class CniProvider implements NetworkProvider {
   }
 
   /** Runs the DELs; the record goes when all have succeeded, so that its addresses stay the pod's until then. */
-  async #takeAway({ sandboxId, network, target, attached }: AttachmentRecord): Promise<void> {
+  async #takeAway(record: AttachmentRecord): Promise<void> {
+    try {
+      await this.#runDels(record);
+    } catch (error) {
+      // What failed to be made may fail to be unmade for the same fault of the configuration, which has been put right since.
+      const { network } = this.#watch;
+      const isMended = network?.name === record.network.name && !isDeepStrictEqual(network, record.network);
+      if (network === undefined || !isMended || record.attached !== undefined) throw error;
+      await this.#runDels({ ...record, network });
+    }
+    this.#attachments.delete(record.sandboxId);
+    failpoint("net.cni-forgotten");
+  }
+
+  async #runDels({ network, target, attached }: AttachmentRecord): Promise<void> {
     const pins = await this.#deps.kernel.inspectPins([target.netnsPath]);
     const netnsPath = pins.has(target.netnsPath) ? target.netnsPath : "";
     for (const call of planDel(network, { ...target, netnsPath }, attached?.result)) {
@@ -179,8 +194,6 @@ export class CniProvider implements NetworkProvider {
       }
       failpoint("net.cni-plugin-deleted");
     }
-    this.#attachments.delete(sandboxId);
-    failpoint("net.cni-forgotten");
   }
 
   /** What stands in for a record that can't be read: the network as it is configured now is the best guess there is. */
@@ -243,8 +256,8 @@ export class CniProvider implements NetworkProvider {
 
   /** Has the plugins drop what they hold of attachments without a record, where the configuration allows it. */
   async #collectGarbage(): Promise<void> {
-    if (!this.#deps.settings.gc || !this.#watch.usable) return;
-    const network = this.#watch.usableNetwork();
+    const { network } = this.#watch;
+    if (!this.#deps.settings.gc || network === undefined) return;
     using _alone = await this.#gcLock.own();
     const known = this.#attachments.list().filter((record) => record.network.name === network.name);
     const unreadable = [...this.#attachments.unreadable].map((containerId) => ({ containerId, interfaceName }));

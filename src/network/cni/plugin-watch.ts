@@ -33,8 +33,9 @@ export class PluginWatch {
     return this.#status;
   }
 
-  get usable(): boolean {
-    return this.#network !== undefined;
+  /** The network of new pods; undefined: there is none that can be used. */
+  get network(): CniNetwork | undefined {
+    return this.#network;
   }
 
   /**
