@@ -27,7 +27,7 @@ conformance: tools ## Run critest; HANDLER=runc|crun NETWORK=local-vpc|cni RUNS=
 check: setup ## Type check, lint and format check
 	@tsc && biome check --error-on-warnings
 
-bench: tools ## Compare with containerd on this machine; CASES=name,… ROUNDS=n PODS=n STORAGE=tmpfs|ext4|disk
+bench: tools ## Compare with containerd on this machine; CASES=name,… ROUNDS=n PODS=n STORAGE=tmpfs|ext4|disk SNAPSHOTTER=auto|overlay|erofs
 	@node bench/main.ts
 
 bench-inflate: setup ## Compare ISA-L with zlib at decompressing gzip layers; ROUNDS=n

@@ -37,8 +37,11 @@ async function readTree(side: Side, image: BenchImage): Promise<Tree> {
   return tree;
 }
 
-async function listLayers(side: Side, image: BenchImage): Promise<Tree> {
-  const lower = await side.layerDirectories(image);
+function listLayers(side: Side, image: BenchImage): Promise<Tree> {
+  return side.withLayers(image, (lower) => listMerged(side, image, lower));
+}
+
+async function listMerged(side: Side, image: BenchImage, lower: readonly string[]): Promise<Tree> {
   const [only = ""] = lower;
   if (lower.length !== image.layers) {
     throw new Error(`${side.name} has ${lower.length} layers of ${image.reference}, which has ${image.layers}`);

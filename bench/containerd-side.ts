@@ -25,7 +25,7 @@ export async function startContainerd(): Promise<Side> {
     const missing = status?.conditions.find((condition) => !condition.status);
     if (missing !== undefined) throw new Error(`${missing.type}: ${missing.message}`);
   });
-  return { name: "containerd", socket, client, daemon, layerDirectories, stored };
+  return { name: "containerd", socket, client, daemon, withLayers, stored };
 }
 
 function containerdConfig(cniDirectory: string): object {
@@ -77,6 +77,10 @@ async function writeCniConfig(): Promise<string> {
 interface Mount {
   readonly Source: string;
   readonly Options: readonly string[];
+}
+
+async function withLayers<T>(image: BenchImage, work: (directories: readonly string[]) => Promise<T>): Promise<T> {
+  return await work(await layerDirectories(image));
 }
 
 /** Asks for a read-only view of the chain, notes the directories its mount would name, and takes the view back. */

@@ -4,13 +4,14 @@ import { delimiter, join } from "node:path";
 import { sizeText } from "../src/cli/output.ts";
 import { parseCgroupMounts } from "../src/system/cgroup.ts";
 import { output } from "../test/support/command.ts";
+import type { Snapshotter } from "./settings.ts";
 import type { Sides } from "./side.ts";
 
 /** What the figures depend on, name to value, in the order to be shown. */
 export type MachineFacts = ReadonlyMap<string, string>;
 
 /** @param storage what both sides unpack to */
-export async function readMachine(sides: Sides, storage: string): Promise<MachineFacts> {
+export async function readMachine(sides: Sides, storage: string, snapshotter: Snapshotter): Promise<MachineFacts> {
   const versions = await Promise.all(sides.map(({ client }) => client.call("Version", {})));
   const [ours, theirs] = versions.map(({ runtime_name, runtime_version }) => `${runtime_name} ${runtime_version}`);
   const firstLine = async (...argv: readonly string[]) => (await output(argv)).trim().split("\n")[0] ?? "";
@@ -24,6 +25,7 @@ export async function readMachine(sides: Sides, storage: string): Promise<Machin
     ["memory", sizeText(totalmem())],
     ["kernel", `${release()}, cgroup ${cgroupText()}`],
     ["storage", storage],
+    ["snapshotters", `podling: ${snapshotter}; containerd: overlayfs`],
     ["durability", "podling syncs the file system before an image counts as pulled; containerd never syncs it"],
     ["network", "podling: routed veth, IPv4 and IPv6, anti-spoofing, NAT; containerd: CNI ptp, IPv4 only, no NAT"],
     ["inflaters", inflaters.length === 0 ? "none that containerd would start" : `containerd starts ${inflaters[0]}`],

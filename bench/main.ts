@@ -75,8 +75,8 @@ async function compare(settings: Settings): Promise<void> {
   const storage = await mountStorage(settings.storage);
   const host = await startRegistry();
   const images = await provideImages(host, tell);
-  const sides: Sides = [await startPodling(), await startContainerd()];
-  const facts = await readMachine(sides, storage);
+  const sides: Sides = [await startPodling(settings.snapshotter), await startContainerd()];
+  const facts = await readMachine(sides, storage, settings.snapshotter);
   process.stdout.write(indented(alignCells([...facts])));
   for (const { reference, layers, sizeBytes } of [images["large-one"], images["large-ten"]]) {
     tell(`${reference}: ${layers === 1 ? "one layer" : `${layers} layers`}, ${sizeText(sizeBytes)} compressed`);

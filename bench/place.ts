@@ -16,6 +16,8 @@ export const place = {
   podLogs: join(base, "pod-logs"),
   /** Where a chain of layers is mounted to be looked at. */
   view: join(base, "view"),
+  /** Where layers that are no directories are mounted to be looked at. */
+  layers: join(base, "layers"),
   /** Held by a running benchmark; apart from the base, which goes when it ends. */
   lock: "/run/podling-bench.lock",
   /** Every process of a run is in a control group below this one, in each hierarchy that counts. */

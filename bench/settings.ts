@@ -2,6 +2,10 @@
 export const storageKinds = ["tmpfs", "ext4", "disk"] as const;
 export type StorageKind = (typeof storageKinds)[number];
 
+/** What Podling keeps its layers as; "auto" is its default. */
+export const snapshotters = ["auto", "overlay", "erofs"] as const;
+export type Snapshotter = (typeof snapshotters)[number];
+
 /** What the caller asks for. */
 export interface Settings {
   /** How often each side does each piece of work, after one round that is not counted. */
@@ -9,12 +13,13 @@ export interface Settings {
   /** Pods a side runs in each round. */
   readonly pods: number;
   readonly storage: StorageKind;
+  readonly snapshotter: Snapshotter;
   /** Names of the cases to run, in their own order. */
   readonly cases: ReadonlySet<string>;
 }
 
 /**
- * Reads ROUNDS, PODS, STORAGE and CASES.
+ * Reads ROUNDS, PODS, STORAGE, SNAPSHOTTER and CASES.
  * @param known names that CASES may hold
  * @throws Error naming the variable
  */
@@ -22,18 +27,30 @@ export function readSettings(
   environment: Readonly<Record<string, string | undefined>>,
   known: readonly string[],
 ): Settings {
-  const storage = environment["STORAGE"] || "tmpfs";
-  const kind = storageKinds.find((one) => one === storage);
-  if (kind === undefined) throw new Error(`STORAGE="${storage}": must be one of ${storageKinds.join(", ")}`);
+  const storage = readChoice(environment, "STORAGE", storageKinds, "tmpfs");
+  const snapshotter = readChoice(environment, "SNAPSHOTTER", snapshotters, "auto");
   const names = (environment["CASES"] ?? "").split(",").filter((name) => name !== "");
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Error(`CASES holds "${unknown}": known are ${known.join(", ")}`);
   return {
     rounds: readCount(environment, "ROUNDS", 5),
     pods: readCount(environment, "PODS", 5),
-    storage: kind,
+    storage,
+    snapshotter,
     cases: new Set(names.length === 0 ? known : names),
   };
+}
+
+function readChoice<Choice extends string>(
+  environment: Readonly<Record<string, string | undefined>>,
+  name: string,
+  choices: readonly Choice[],
+  preset: Choice,
+): Choice {
+  const text = environment[name] || preset;
+  const found = choices.find((one) => one === text);
+  if (found === undefined) throw new Error(`${name}="${text}": must be one of ${choices.join(", ")}`);
+  return found;
 }
 
 function readCount(environment: Readonly<Record<string, string | undefined>>, name: string, preset: number): number {

@@ -10,8 +10,8 @@ export interface Side {
   readonly socket: string;
   readonly client: CriClient;
   readonly daemon: Daemon;
-  /** The layer directories of an image that is there, topmost first. */
-  layerDirectories(image: BenchImage): Promise<readonly string[]>;
+  /** Shows the layer directories of an image that is there, topmost first, until the work is done. */
+  withLayers<T>(image: BenchImage, work: (directories: readonly string[]) => Promise<T>): Promise<T>;
   /** Names of everything that images have on the disk: equal before a pull and after the removal. */
   stored(): readonly string[];
 }

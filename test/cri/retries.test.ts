@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { buildImage, buildLayer } from "../support/oci-image.ts";
@@ -88,7 +89,10 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc"))("retried request
 
   test("a stop whose client gave up goes on", async () => {
     const { client } = world();
-    const { containerId } = await runContainer(world(), ["/bin/sh", "-c", 'trap "" TERM; while :; do sleep 1; done']);
+    const script = 'trap "" TERM; echo deaf; while :; do sleep 1; done';
+    const { containerId, logPath } = await runContainer(world(), ["/bin/sh", "-c", script]);
+    // Before, the signal would end it at once.
+    await eventually("the trap", () => readFileSync(logPath, "utf8").includes("deaf"));
     const stop = client.call("StopContainer", { container_id: containerId, timeout: "2" }, { timeoutMs: 300 });
     await expect(stop).rejects.toMatchObject({ code: deadlineExceeded });
     await eventually("the container's end", async () => {
