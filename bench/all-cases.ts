@@ -1,5 +1,6 @@
 import type { BenchCase } from "./bench-case.ts";
 import { critestCase } from "./critest-case.ts";
+import { densityCase } from "./density-case.ts";
 import { execCase } from "./exec-case.ts";
 import { podCase } from "./pod-case.ts";
 import { pullCase } from "./pull-case.ts";
@@ -16,4 +17,5 @@ export const allCases: readonly BenchCase[] = [
   critestCase("runc"),
   critestCase("crun"),
   statsCase,
+  densityCase,
 ];
