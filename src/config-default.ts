@@ -54,6 +54,7 @@ id = "vpc-default"
 cidr = "10.88.0.0/16"
 ipv6_cidr = "fd00:88::/56"
 nat_gateway = true
+# snat_entries = [{ source = "vsw-default", eip = "eip-nat" }] # left out: all of the VPC, as the host
 [[network.vswitches]]
 id = "vsw-default"
 vpc = "vpc-default"
@@ -65,6 +66,14 @@ ipv6_cidr = "fd00:88::/64"
 id = "sg-default"
 vpc = "vpc-default"                  # type = "enterprise", intranet = "drop": docs/network.md
 # rules = [{ direction = "ingress", policy = "accept", protocol = "tcp", ports = "1-65535", source = "10.88.0.0/16", priority = 1 }]
+# [[network.eips]]                   # addresses of the internet that lead to this host; Mbit/s
+# id = "eip-web"
+# address = "203.0.113.200"
+# bandwidth = 5
+# [[network.eip_pools]]              # addresses for pods that ask for a new EIP
+# id = "pippool-default"
+# cidr = "203.0.113.0/28"
+# isp = "BGP"
 
 [storage]
 ephemeral_size = "30Gi"

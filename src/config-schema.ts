@@ -20,6 +20,22 @@ export interface VpcSettings {
   readonly cidr: string;
   readonly ipv6Cidr: string;
   readonly natGateway: boolean;
+  /** Whose packets the NAT gateway translates, and to which EIP; undefined: all of the VPC, as the host. */
+  readonly snatEntries?: readonly { readonly source: string; readonly eip: string }[];
+}
+
+/** An address of the internet that pods ask for by its id. `bandwidth` is in Mbit/s. */
+export interface EipSettings {
+  readonly id: string;
+  readonly address: string;
+  readonly bandwidth: number;
+}
+
+/** Addresses for EIPs that come and go with a pod. */
+export interface EipPoolSettings {
+  readonly id: string;
+  readonly cidr: string;
+  readonly isp: "BGP" | "BGP_PRO";
 }
 
 /** One vSwitch: a range of its VPC's addresses in one zone. CIDRs as in {@link VpcSettings}. */
@@ -93,6 +109,8 @@ export interface Config {
     readonly vpcs: readonly VpcSettings[];
     readonly vswitches: readonly VSwitchSettings[];
     readonly securityGroups: readonly SecurityGroup[];
+    readonly eips: readonly EipSettings[];
+    readonly eipPools: readonly EipPoolSettings[];
   };
   readonly storage: { readonly ephemeralSizeBytes: number };
   readonly manifests: { readonly dir: string };
@@ -125,7 +143,21 @@ const flag = z.boolean("must be true or false");
 const ipv6Range = z.string('must be text such as "fd00:88::/56", empty for none').default("");
 const filled = text("text that is not empty", (value) => value !== "");
 
-const vpc = z.strictObject({ id, cidr: filled, ipv6_cidr: ipv6Range, nat_gateway: flag.default(true) });
+const snatEntry = z.strictObject({ source: filled, eip: z.string("must be the id of an EIP").default("") });
+const vpc = z.strictObject({
+  id,
+  cidr: filled,
+  ipv6_cidr: ipv6Range,
+  nat_gateway: flag.default(true),
+  snat_entries: z.array(snatEntry, "must be an array of SNAT entries").optional(),
+});
+const mbps = z.int("must be Mbit/s, a whole number").min(1, "must be 1 to 10000").max(10_000, "must be 1 to 10000");
+const eip = z.strictObject({ id, address: filled, bandwidth: mbps.default(5) });
+const eipPool = z.strictObject({
+  id,
+  cidr: filled,
+  isp: z.enum(["BGP", "BGP_PRO"], 'must be "BGP" or "BGP_PRO"').default("BGP"),
+});
 const reserved = z
   .array(z.string('must be text such as "10.88.1.0/28" or "10.88.0.9-10.88.0.20"'), "must be an array of text")
   .default([]);
@@ -201,6 +233,8 @@ export const configSchema = z.strictObject({
     vpcs: z.array(vpc, "must be an array of tables [[network.vpcs]]"),
     vswitches: z.array(vswitch, "must be an array of tables [[network.vswitches]]"),
     security_groups: z.array(securityGroupSchema, "must be an array of tables [[network.security_groups]]"),
+    eips: z.array(eip, "must be an array of tables [[network.eips]]").default([]),
+    eip_pools: z.array(eipPool, "must be an array of tables [[network.eip_pools]]").default([]),
   }),
   storage: section({
     ephemeral_size: text('a size such as "30Gi"', (size) => (parseSize(size) ?? 0) > 0).transform(
@@ -248,11 +282,12 @@ export function toConfig(file: z.output<typeof configSchema>): Config {
         pluginTimeoutMs: file.network.cni.plugin_timeout_seconds * 1000,
         gc: file.network.cni.gc,
       },
-      vpcs: file.network.vpcs.map(({ id, cidr, ipv6_cidr, nat_gateway }) => ({
+      vpcs: file.network.vpcs.map(({ id, cidr, ipv6_cidr, nat_gateway, snat_entries }) => ({
         id,
         cidr,
         ipv6Cidr: ipv6_cidr,
         natGateway: nat_gateway,
+        ...(snat_entries && { snatEntries: snat_entries }),
       })),
       vswitches: file.network.vswitches.map(({ id, vpc, zone, cidr, ipv6_cidr, reserved }) => ({
         id,
@@ -263,6 +298,8 @@ export function toConfig(file: z.output<typeof configSchema>): Config {
         reserved,
       })),
       securityGroups: file.network.security_groups,
+      eips: file.network.eips,
+      eipPools: file.network.eip_pools,
     },
     storage: { ephemeralSizeBytes: file.storage.ephemeral_size },
     manifests: file.manifests,

@@ -18,6 +18,10 @@ export async function attachEni(
   stack.defer(undo);
   await kernel.run(plan.link);
   failpoint("net.eni-link");
+  if (plan.shaping.length > 0) {
+    await kernel.run(plan.shaping);
+    failpoint("net.eni-shaping");
+  }
   await bind();
   failpoint("net.eni-rules");
   await kernel.run(plan.router);

@@ -64,6 +64,11 @@ export function cidrOverlaps(left: Cidr, right: Cidr): boolean {
   return cidrContains(left, right) || cidrContains(right, left);
 }
 
+/** Whether a range is of fc00::/7 (RFC 4193), which the internet has no route to. */
+export function isUniqueLocal(cidr: Cidr | undefined): boolean {
+  return cidr?.family === 6 && cidr.first >> 121n === 0x7en;
+}
+
 function invalidCidr(field: string, text: string, want: string): AgentError {
   return new AgentError("InvalidArgument", `Invalid ${field} ${JSON.stringify(text.slice(0, 100))}: must be ${want}`);
 }

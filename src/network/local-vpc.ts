@@ -1,8 +1,10 @@
+import { readFileSync } from "node:fs";
 import { AgentError, errorText, primaryError } from "../common/errors.ts";
 import { failpoint } from "../common/failpoint.ts";
 import { KeyedMutex } from "../common/keyed-mutex.ts";
 import type { Log } from "../common/log.ts";
-import type { NodeManifests } from "../manifests/node-manifests.ts";
+import { withProfileAnnotations } from "../manifests/eci-profile.ts";
+import { type NodeManifests, namespaceLabels } from "../manifests/node-manifests.ts";
 import type { Database } from "../state/database.ts";
 import { hostNetns, type KernelCommand } from "../system/kernel-command.ts";
 import type { KernelWorker } from "../system/kernel-worker.ts";
@@ -21,8 +23,11 @@ import { planAddressWishes } from "./plan-address-wishes.ts";
 import { bindingOf, type EniBinding, planEni } from "./plan-eni.ts";
 import { planEniRecord } from "./plan-eni-record.ts";
 import { planGroupChoice } from "./plan-group-choice.ts";
+import { snatAddresses } from "./plan-host-eips.ts";
+import { type InternetChoice, planInternet } from "./plan-internet.ts";
 import { planRecovery } from "./plan-recovery.ts";
-import { planVswitchChoice, type VswitchChoice } from "./plan-vswitch-choice.ts";
+import { hasShapingLink, shapingLink } from "./plan-shaping.ts";
+import { ipv6Annotation, planVswitchChoice, type VswitchChoice } from "./plan-vswitch-choice.ts";
 import type { PodNetwork } from "./pod-network.ts";
 import { groupsOfVpc } from "./security-groups.ts";
 import { strayPodPins } from "./stray-pins.ts";
@@ -169,7 +174,7 @@ export class LocalVpc implements NetworkProvider {
       if (!started) return;
       await this.#groups[Symbol.asyncDispose]();
       await this.#reaper.flush();
-      await this.#routers.removeIdle(this.#vpcsInUse(), this.#holders().filter(hasHostPorts));
+      await this.#routers.removeIdle(this.#vpcsInUse(), this.#holders().filter(crossesHost));
     } catch (error) {
       this.#deps.log.warn({ error: errorText(error) }, "the network is left for the next start to tidy");
     } finally {
@@ -192,7 +197,7 @@ export class LocalVpc implements NetworkProvider {
     });
     const staying = [...plan.adopt, ...plan.rebuild];
     const bindings = (vpcId: string) => this.#bindings(vpcId, staying);
-    await this.#routers.ensure(bindings, this.#groups, staying.filter(hasHostPorts));
+    await this.#routers.ensure(bindings, this.#groups, staying.filter(crossesHost));
     for (const eni of plan.release) await this.#release(eni);
     for (const eni of plan.adopt) await this.#repair(eni, false);
     for (const eni of plan.rebuild) await this.#repair(eni, true);
@@ -243,7 +248,12 @@ export class LocalVpc implements NetworkProvider {
 
   #allocate(request: AttachRequest): EniRecord {
     const { clusterId, config, instance, manifests, newNonce, nowMs, random } = this.#deps;
-    const choice = planVswitchChoice(request, {
+    const names = eniNames(instance, request.sandboxId, newNonce());
+    const internet = this.#chooseInternet(request, names.id);
+    const wishing = internet.ipv6
+      ? { ...request, annotations: { ...request.annotations, [ipv6Annotation]: "true" } }
+      : request;
+    const choice = planVswitchChoice(wishing, {
       config,
       manifests: manifests(),
       free: new Map(this.#ipam.usage(nowMs()).map(({ vswitchId, free }) => [vswitchId, free])),
@@ -255,16 +265,30 @@ export class LocalVpc implements NetworkProvider {
       manifests: manifests(),
     });
     const wishes = planAddressWishes({ ...request, clusterId }, request.annotations, choice.ipv6);
-    const names = eniNames(instance, request.sandboxId, newNonce());
     let eni: EniRecord | undefined;
     this.#ipam.allocate(choice.candidates, wishes, names.id, nowMs(), (allocation) => {
       const vswitch = this.#vswitch(allocation.addresses.vswitchId);
-      eni = planEniRecord(request, { names, vswitch, allocation, choice, groups, fixed: wishes.fixed }, nowMs());
+      const decisions = { names, vswitch, allocation, choice, groups, internet, fixed: wishes.fixed };
+      eni = planEniRecord(request, decisions, nowMs());
       this.#enis.write(eni);
     });
     if (eni === undefined) throw new AgentError("Internal", "An allocation ended without a record");
     this.#enis.remember(eni);
     return eni;
+  }
+
+  #chooseInternet(request: AttachRequest, eniId: string): InternetChoice {
+    const { config, manifests, random } = this.#deps;
+    const labels = { labels: request.labels, namespaceLabels: namespaceLabels(manifests(), request.namespace) };
+    return planInternet(withProfileAnnotations(manifests().eciProfile, labels, request.annotations), {
+      eips: config.eips,
+      pools: config.eipPools,
+      natAddresses: new Set(this.#routers.list().flatMap(snatAddresses)),
+      enis: this.#enis.list(),
+      newEipId: () => eniId.replace(/^eni-/, "eip-"),
+      pick: (below) => random.below(below),
+      hostForwardsIpv6: readFileSync("/proc/sys/net/ipv6/conf/all/forwarding", "utf8").trim() === "1",
+    });
   }
 
   /** Cuts an ENI off, lets its addresses cool, and leaves its link to the reaper. @throws SystemError */
@@ -284,11 +308,15 @@ export class LocalVpc implements NetworkProvider {
   }
 
   #seeOff(eni: EniRecord): void {
-    const { vpcId, ipv4, ipv6 } = eni.network;
+    const { vpcId, ipv4, ipv6, eip, limits } = eni.network;
     const netns = this.#routers.get(vpcId)?.netns;
     const addresses = ipv6 === undefined ? [ipv4] : [ipv4, ipv6];
-    // Connections through a host port are known to the host as well.
-    if (hasHostPorts(eni)) this.#reaper.add({ netns: hostNetns, name: eni.linkName, addresses, eniId: undefined });
+    // Connections through a host port or an EIP are known to the host as well.
+    const seen = eip === undefined ? addresses : [...addresses, eip.address];
+    if (crossesHost(eni)) this.#reaper.add({ netns: hostNetns, name: eni.linkName, addresses: seen, eniId: undefined });
+    if (netns !== undefined && hasShapingLink(limits)) {
+      this.#reaper.add({ netns, name: shapingLink(eni.linkName), addresses: [], eniId: undefined });
+    }
     if (netns === undefined) this.#enis.delete([eni.id]);
     else this.#reaper.add({ netns, name: eni.linkName, addresses, eniId: eni.id });
   }
@@ -304,7 +332,7 @@ export class LocalVpc implements NetworkProvider {
     // The old pair may still be on its way out.
     const anew: KernelCommand = { kind: "links", netns: eni.netnsPath, requests, ignore: ["ENODEV"] };
     try {
-      await kernel.run([...(missing ? [anew, ...plan.link] : []), ...plan.router, ...plan.pod]);
+      await kernel.run([...(missing ? [anew, ...plan.link] : []), ...plan.shaping, ...plan.router, ...plan.pod]);
       this.#enis.remember({ ...eni, state: "attached" });
       if (missing) log.info({ eni: eni.id, sandboxId: eni.sandboxId }, "made a missing interface again");
     } catch (error) {
@@ -350,8 +378,8 @@ function shuffled(ids: readonly string[], random: IpamRandom): readonly string[]
   return order;
 }
 
-function hasHostPorts({ hostPorts = [] }: EniRecord): boolean {
-  return hostPorts.length > 0;
+function crossesHost({ hostPorts = [], network }: EniRecord): boolean {
+  return hostPorts.length > 0 || network.eip !== undefined || network.ipv6Internet === true;
 }
 
 /** Names the action; errors that say enough of themselves stay as they are. */

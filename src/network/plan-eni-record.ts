@@ -3,6 +3,7 @@ import type { Allocation } from "./ipam.ts";
 import type { AttachRequest } from "./network-provider.ts";
 import type { FixedIp } from "./plan-address-wishes.ts";
 import type { GroupChoice } from "./plan-group-choice.ts";
+import type { InternetChoice } from "./plan-internet.ts";
 import type { VswitchChoice } from "./plan-vswitch-choice.ts";
 import { planRangeLayout } from "./plan-vswitch-layout.ts";
 import type { PodNetwork } from "./pod-network.ts";
@@ -16,12 +17,13 @@ export interface EniDecisions {
   readonly allocation: Allocation;
   readonly choice: VswitchChoice;
   readonly groups: GroupChoice;
+  readonly internet: InternetChoice;
   readonly fixed: FixedIp | undefined;
 }
 
 /** Pure: the record of a new ENI. */
 export function planEniRecord(request: AttachRequest, decisions: EniDecisions, createdAtMs: number): EniRecord {
-  const { names, vswitch, allocation, choice, groups, fixed } = decisions;
+  const { names, vswitch, allocation, choice, groups, internet, fixed } = decisions;
   const { addresses, passed } = allocation;
   const { source, sourceName, order, losers, notes } = choice;
   const network: PodNetwork = {
@@ -37,6 +39,9 @@ export function planEniRecord(request: AttachRequest, decisions: EniDecisions, c
     ipv6PrefixLength: addresses.ipv6 === undefined ? undefined : vswitch.ipv6Cidr?.prefixLength,
     securityGroups: groups.ids,
     securityGroupSource: groups.source,
+    ...(internet.eip && { eip: internet.eip }),
+    ...(internet.ipv6 && { ipv6Internet: true }),
+    ...(Object.keys(internet.limits).length > 0 && { limits: internet.limits }),
     choice: { source, sourceName, order, losers: [...losers, ...passed], notes },
   };
   const { sandboxId, namespace, name, netnsPath, hostPorts } = request;

@@ -3,7 +3,9 @@ import type { KernelCommand, LinkRequest } from "../system/kernel-command.ts";
 import type { EniRecord } from "./eni-record.ts";
 import type { HostPort } from "./host-port.ts";
 import { groupChains, memberSets } from "./plan-group-rules.ts";
+import { planHostEip, planHostEipRemoval } from "./plan-host-eips.ts";
 import { planHostPorts, planHostPortsRemoval } from "./plan-host-ports.ts";
+import { planShaping } from "./plan-shaping.ts";
 import type { VpcRouterSpec } from "./vpc-router-spec.ts";
 
 /** Every router's side of an ENI has the same Ethernet address, as the cloud's gateway has. */
@@ -24,16 +26,22 @@ export interface EniBinding {
   readonly groups: readonly string[];
   /** Ports that lead to it from the host. */
   readonly hostPorts?: readonly HostPort[];
+  /** Its own address of the internet. */
+  readonly eip?: string;
+  /** Whether its IPv6 address leads out of the VPC. */
+  readonly ipv6Internet?: boolean;
 }
 
 /** An ENI's commands in the order in which they are carried out; the pod can't send before its rules are there. */
 export interface EniPlan {
   /** Both ends, still down. */
   readonly link: readonly KernelCommand[];
+  /** What holds it to its limits. */
+  readonly shaping: readonly KernelCommand[];
   readonly rules: readonly KernelCommand[];
   readonly router: readonly KernelCommand[];
   readonly pod: readonly KernelCommand[];
-  /** Its host ports. */
+  /** Its host ports and its EIP. */
   readonly host: readonly KernelCommand[];
 }
 
@@ -41,16 +49,26 @@ export interface EniPlan {
 export function planEni(router: VpcRouterSpec, instance: string, eni: EniRecord): EniPlan {
   return {
     link: planLink(router, instance, eni),
+    shaping: planShaping(router, eniAlias(instance, eni.id), eni),
     rules: planBinding(router.netns, "add", bindingOf(eni)),
     router: planRouterSide(router, instance, eni),
     pod: planPodSide(eni),
-    host: planHostPorts(instance, router, eni),
+    host: [...planHostPorts(instance, router, eni), ...planHostEip(instance, router, eni)],
   };
 }
 
 export function bindingOf({ linkName, network, hostPorts }: EniRecord): EniBinding {
-  const { mac, ipv4, ipv6, securityGroups = [] } = network;
-  return { linkName, mac, ipv4, ipv6, groups: securityGroups, ...(hostPorts && { hostPorts }) };
+  const { mac, ipv4, ipv6, securityGroups = [], eip, ipv6Internet } = network;
+  return {
+    linkName,
+    mac,
+    ipv4,
+    ipv6,
+    groups: securityGroups,
+    ...(hostPorts && { hostPorts }),
+    ...(eip && { eip: eip.address }),
+    ...(ipv6Internet && { ipv6Internet }),
+  };
 }
 
 /** The alias of a router's end; what a sweep knows an ENI's link by. */
@@ -63,7 +81,11 @@ export function eniAlias(instance: string, eniId: string): string {
  * which may be busy for 20 ms with the removal of another pod; routes go with the link. Doing it again does nothing.
  */
 export function planEniCut(router: VpcRouterSpec, instance: string, eni: EniRecord): readonly KernelCommand[] {
-  return [...planHostPortsRemoval(instance, eni), ...planBinding(router.netns, "remove", bindingOf(eni))];
+  return [
+    ...planHostPortsRemoval(instance, eni),
+    ...planHostEipRemoval(instance, router, eni),
+    ...planBinding(router.netns, "remove", bindingOf(eni)),
+  ];
 }
 
 /** The router's addresses, routes and neighbours of an ENI whose link exists; harmless when they do too. */
@@ -86,12 +108,24 @@ function planRouterSide(router: VpcRouterSpec, instance: string, eni: EniRecord)
   return [{ kind: "links", netns: router.netns, requests }];
 }
 
-/** Elements of a set in a router, their parts in the order of the set's type; of a map, all lead to one chain. */
+/** Elements of a set in a router, their parts in the order of the set's type; of a map, all lead to one chain or address. */
 export interface RouterElements {
   readonly family: "inet" | "arp";
   readonly name: string;
   readonly elements: readonly (readonly (string | number)[])[];
   readonly chain?: string;
+  readonly address?: string;
+}
+
+/** Its ways to the internet and back. */
+function internetElements({ ipv4, ipv6, eip, ipv6Internet }: EniBinding): readonly RouterElements[] {
+  const own = (name: string, element: string, address?: string): RouterElements => {
+    return { family: "inet", name, elements: [[element]], ...(address && { address }) };
+  };
+  return [
+    ...(eip === undefined ? [] : [own("eip_in", eip, ipv4), own("eip_out", ipv4, eip), own("internet4", ipv4)]),
+    ...(ipv6 === undefined || ipv6Internet !== true ? [] : [own("internet6", ipv6)]),
+  ];
 }
 
 /** Its membership of groups, and the way to the chains that judge its packets. */
@@ -129,6 +163,7 @@ export function eniElements(binding: EniBinding): readonly RouterElements[] {
     { family: "arp", name: "bound4", elements: elements4 },
     ...publishedElements(binding),
     ...groupElements(binding),
+    ...internetElements(binding),
   ] as const;
   if (ipv6 === undefined) return sets;
   const elements6 = [
@@ -167,9 +202,10 @@ function planLink(router: VpcRouterSpec, instance: string, eni: EniRecord): read
 
 /** Adding before deleting makes the deletion of something absent succeed, within one transaction. */
 function planBinding(netns: string, change: "add" | "remove", binding: EniBinding): readonly KernelCommand[] {
-  const commands = eniElements(binding).flatMap(({ family, name, elements, chain }) => {
+  const commands = eniElements(binding).flatMap(({ family, name, elements, chain, address }) => {
     const keys = elements.map((parts) => (parts.length === 1 ? parts[0] : { concat: parts }));
-    const elem = chain === undefined ? keys : keys.map((key) => [key, { goto: { target: chain } }]);
+    const target = chain === undefined ? address : { goto: { target: chain } };
+    const elem = target === undefined ? keys : keys.map((key) => [key, target]);
     const element = { family, table: tables.router, name, elem };
     return change === "add" ? [{ add: { element } }] : [{ add: { element } }, { delete: { element } }];
   });

@@ -1,5 +1,6 @@
 import type { LinkInfo } from "../system/kernel-command.ts";
 import type { EniRecord } from "./eni-record.ts";
+import { shapingLink } from "./plan-shaping.ts";
 
 /** What was seen in the kernel when the agent started. */
 export interface ObservedNetwork {
@@ -38,10 +39,9 @@ export function planRecovery(records: readonly EniRecord[], observed: ObservedNe
   const fates = Map.groupBy(records, fateOf);
   const orphans = new Map<string, readonly string[]>();
   for (const [vpcId, links] of observed.routerLinks) {
-    const known = new Set(records.filter(({ network }) => network.vpcId === vpcId).map(({ linkName }) => linkName));
-    const stray = links
-      .filter(({ name }) => name.startsWith("eni") && !known.has(name) && !observed.unreadableLinks?.has(name))
-      .map(({ name }) => name);
+    const own = records.filter(({ network }) => network.vpcId === vpcId).map(({ linkName }) => linkName);
+    const known = new Set([...own, ...(observed.unreadableLinks ?? [])].flatMap((name) => [name, shapingLink(name)]));
+    const stray = links.filter(({ name }) => /^(?:eni|ifb)/.test(name) && !known.has(name)).map(({ name }) => name);
     if (stray.length > 0) orphans.set(vpcId, stray);
   }
   return {

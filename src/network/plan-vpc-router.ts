@@ -3,7 +3,8 @@ import { formatCidr } from "./cidr.ts";
 import { type EniBinding, eniElements, type RouterElements, tables } from "./plan-eni.ts";
 import { groupChains, groupDefinition, groupRemoval, recipientChain } from "./plan-group-rules.ts";
 import type { VpcGroups } from "./security-groups.ts";
-import { gatewayLink, type VpcRouterSpec } from "./vpc-router-spec.ts";
+import type { SnatEntry } from "./vpc-config.ts";
+import { gatewayLink, translatesIpv6, type VpcRouterSpec } from "./vpc-router-spec.ts";
 
 /**
  * A VPC's router as kernel commands. It is a network namespace with a link for each ENI and one to the host. Every
@@ -53,10 +54,10 @@ export function planRouterLink(router: VpcRouterSpec): readonly KernelCommand[] 
   ];
 }
 
-/** Addresses of the link, and the router's routes. Without a NAT gateway nothing leads out of the VPC but the link itself. */
+/** Addresses of the link, and the router's routes. Who may take the way out of the VPC is a matter of its rules. */
 export function planRouterRoutes(router: VpcRouterSpec): readonly KernelCommand[] {
   const { host, router: own } = router.addresses;
-  const { cidr, ipv6Cidr, natGateway } = router.vpc;
+  const { cidr, ipv6Cidr } = router.vpc;
   const requests: LinkRequest[] = [
     { kind: "addAddress", link: gatewayLink, address: own.ipv4, prefixLength: 30 },
     { kind: "setLink", link: gatewayLink, up: true },
@@ -66,21 +67,18 @@ export function planRouterRoutes(router: VpcRouterSpec): readonly KernelCommand[
     { kind: "addRoute", destination: formatCidr(cidr), unreachable: true },
     // The host's neighbourhood, and the metadata service of the machine's own cloud, are not the pod's.
     { kind: "addRoute", destination: "169.254.0.0/16", unreachable: true },
+    { kind: "addRoute", destination: "0.0.0.0/0", gateway: host.ipv4, link: gatewayLink },
   ];
   if (ipv6Cidr !== undefined) {
     requests.push(
       { kind: "addAddress", link: gatewayLink, address: own.ipv6, prefixLength: 126 },
+      // To forward a pod's packet it asks for the host's Ethernet address, which takes a link-local one.
+      { kind: "addAddress", link: gatewayLink, address: "fe80::2", prefixLength: 64 },
       { kind: "addRoute", destination: `${host.ipv6}/128`, link: gatewayLink },
       { kind: "addRoute", destination: formatCidr(ipv6Cidr), unreachable: true },
+      { kind: "addRoute", destination: "::/0", gateway: host.ipv6, link: gatewayLink },
     );
   }
-  if (natGateway) requests.push({ kind: "addRoute", destination: "0.0.0.0/0", gateway: host.ipv4, link: gatewayLink });
-  const withoutNat: KernelCommand = {
-    kind: "links",
-    netns: router.netns,
-    requests: [{ kind: "deleteRoute", destination: "0.0.0.0/0" }],
-    ignore: ["ESRCH"],
-  };
   return [
     {
       kind: "links",
@@ -88,7 +86,6 @@ export function planRouterRoutes(router: VpcRouterSpec): readonly KernelCommand[
       requests: [{ kind: "setLink", link: "lo", up: true }],
     },
     { kind: "links", netns: router.netns, requests },
-    ...(natGateway ? [] : [withoutNat]),
   ];
 }
 
@@ -123,6 +120,7 @@ export function planRouterRules(
   groups: VpcGroups,
 ): readonly KernelCommand[] {
   const { host } = router.addresses;
+  const { snatEntries } = router.vpc;
   const table = `inet ${tables.router}`;
   const text = `
 add table ${table}
@@ -134,6 +132,11 @@ add set ${table} published6 { type ipv6_addr . inet_proto . inet_service; }
 add set ${table} bound6 { type ifname . ether_addr . ipv6_addr; }
 add map ${table} ingress { type ifname : verdict; }
 add map ${table} egress { type ifname : verdict; }
+add map ${table} eip_in { type ipv4_addr : ipv4_addr; }
+add map ${table} eip_out { type ipv4_addr : ipv4_addr; }
+add set ${table} internet4 { type ipv4_addr; }
+add set ${table} internet6 { type ipv6_addr; }
+add chain ${table} incoming { type nat hook prerouting priority -100; policy accept; }
 add chain ${table} antispoofing { type filter hook prerouting priority -300; policy accept; }
 add chain ${table} to_router { type filter hook input priority 0; policy drop; }
 add chain ${table} through_router { type filter hook forward priority 0; policy drop; }
@@ -154,13 +157,23 @@ add rule ${table} through_router iifname "${gatewayLink}" ip daddr . meta l4prot
 add rule ${table} through_router iifname "${gatewayLink}" ip6 daddr . meta l4proto . th dport @published6 accept
 add rule ${table} through_router iifname "${gatewayLink}" ip saddr ${host.ipv4} oifname "eni*" accept
 add rule ${table} through_router iifname "${gatewayLink}" ip6 saddr ${host.ipv6} oifname "eni*" accept
+add rule ${table} through_router iifname "${gatewayLink}" ct status dnat oifname vmap @ingress
+add rule ${table} through_router iifname "${gatewayLink}" ip6 daddr @internet6 oifname vmap @ingress
 add rule ${table} ${recipientChain} oifname vmap @ingress
-add rule ${table} ${recipientChain} oifname "${gatewayLink}" accept
-add rule ${table} ${recipientChain} drop
+add rule ${table} ${recipientChain} oifname != "${gatewayLink}" drop
+add rule ${table} ${recipientChain} ip daddr ${host.ipv4} accept
+add rule ${table} ${recipientChain} ip6 daddr ${host.ipv6} accept
+add rule ${table} ${recipientChain} ip saddr @internet4 accept
+add rule ${table} ${recipientChain} ip6 saddr @internet6 accept
+${snatEntries.map(({ source }) => `add rule ${table} ${recipientChain} ip saddr ${formatCidr(source)} accept`).join("\n")}
+add rule ${table} ${recipientChain} reject with icmpx type no-route
+add rule ${table} incoming dnat ip to ip daddr map @eip_in
+add rule ${table} outgoing oifname "${gatewayLink}" snat ip to ip saddr map @eip_out
+${snatEntries.map((entry) => `add rule ${table} outgoing oifname "${gatewayLink}" ${translation(entry)}`).join("\n")}
+${translatesIpv6(router) ? `add rule ${table} outgoing oifname "${gatewayLink}" ip6 saddr @internet6 masquerade` : ""}
 ${groupLists(enis)
   .flatMap((ids) => groupDefinition(table, ids, groups))
   .join("\n")}
-${router.vpc.natGateway ? `add rule ${table} outgoing oifname "${gatewayLink}" ip saddr ${formatCidr(router.vpc.cidr)} masquerade` : ""}
 add table arp ${tables.router}
 delete table arp ${tables.router}
 add table arp ${tables.router}
@@ -193,8 +206,13 @@ export function groupLists(enis: readonly EniBinding[]): readonly (readonly stri
   return [...new Map(enis.map(({ groups }) => [groupChains(groups).egress, groups])).values()];
 }
 
-function elementText({ family, name, elements, chain }: RouterElements): string {
-  const target = chain === undefined ? "" : ` : goto ${chain}`;
+function translation({ source, address }: SnatEntry): string {
+  return `ip saddr ${formatCidr(source)} ${address === undefined ? "masquerade" : `snat ip to ${address}`}`;
+}
+
+function elementText({ family, name, elements, chain, address }: RouterElements): string {
+  const value = chain === undefined ? address : `goto ${chain}`;
+  const target = value === undefined ? "" : ` : ${value}`;
   return elements
     .map((parts) => `add element ${family} ${tables.router} ${name} { ${parts.map(quoted).join(" . ")}${target} }`)
     .join("\n");

@@ -1,4 +1,6 @@
 import type { GroupChoice } from "./plan-group-choice.ts";
+import type { BoundEip } from "./plan-internet.ts";
+import type { EniLimits } from "./plan-shaping.ts";
 import type { VswitchChoice } from "./plan-vswitch-choice.ts";
 
 /** What every provider tells of a pod's one interface; data only, stored with the sandbox and shown to callers. */
@@ -31,6 +33,12 @@ export interface PodNetwork extends PodInterface {
   /** Ids of its security groups, and who named them; absent in records from before there were any. */
   readonly securityGroups?: readonly string[];
   readonly securityGroupSource?: GroupChoice["source"];
+  /** Its own address of the internet. */
+  readonly eip?: BoundEip;
+  /** Whether its IPv6 address leads out of the VPC. */
+  readonly ipv6Internet?: boolean;
+  /** Bits per second. */
+  readonly limits?: EniLimits;
   /** Why this vSwitch: who named it, how the named ones were ordered, and why the others were not it. */
   readonly choice?: Pick<VswitchChoice, "source" | "sourceName" | "order" | "losers" | "notes">;
 }

@@ -1,6 +1,7 @@
 import { AgentError } from "../common/errors.ts";
 import type { SecurityGroup } from "../manifests/security-group.ts";
 import { type Cidr, cidrContains, cidrOverlaps, formatCidr, parseCidr } from "./cidr.ts";
+import { type Eip, type EipPool, type EipPoolSettings, type EipSettings, parseEipPools, parseEips } from "./eip.ts";
 import { ReservedRange } from "./reserved-range.ts";
 
 /** One `[[network.vpcs]]` of the configuration, its ranges still text. */
@@ -10,8 +11,17 @@ export interface VpcSettings {
   readonly cidr: string;
   /** "fd00:88::/56"; empty: pods get no IPv6 address. */
   readonly ipv6Cidr: string;
-  /** Whether pods reach the internet through the host's address. */
+  /** Whether pods reach the internet through a NAT gateway. */
   readonly natGateway: boolean;
+  /** Who does, and as which EIP; left out: all of the VPC, as the host. */
+  readonly snatEntries?: readonly SnatSettings[];
+}
+
+/** Whose packets a NAT gateway translates: those of a vSwitch, or of a range such as "10.88.1.0/24". */
+export interface SnatSettings {
+  readonly source: string;
+  /** Id of an EIP they leave with; empty: the host's address. */
+  readonly eip: string;
 }
 
 /** One `[[network.vswitches]]` of the configuration, its ranges still text. */
@@ -30,6 +40,8 @@ export interface NetworkSettings {
   readonly vpcs: readonly VpcSettings[];
   readonly vswitches: readonly VswitchSettings[];
   readonly securityGroups?: readonly SecurityGroup[];
+  readonly eips?: readonly EipSettings[];
+  readonly eipPools?: readonly EipPoolSettings[];
 }
 
 export interface Vpc {
@@ -37,6 +49,14 @@ export interface Vpc {
   readonly cidr: Cidr;
   readonly ipv6Cidr: Cidr | undefined;
   readonly natGateway: boolean;
+  /** Of the NAT gateway, the smallest range first. */
+  readonly snatEntries: readonly SnatEntry[];
+}
+
+export interface SnatEntry {
+  readonly source: Cidr;
+  /** undefined: the host's own. */
+  readonly address: string | undefined;
 }
 
 export interface Vswitch {
@@ -54,6 +74,8 @@ export interface NetworkConfig {
   readonly vswitches: readonly Vswitch[];
   /** The first of a VPC is its default. */
   readonly securityGroups: readonly SecurityGroup[];
+  readonly eips: readonly Eip[];
+  readonly eipPools: readonly EipPool[];
 }
 
 /** Ids end up in the names of pins: short, and no character with a meaning to a path. */
@@ -74,7 +96,12 @@ const forbidden = [
  * @throws AgentError InvalidArgument naming the field and its value
  */
 export function parseNetworkConfig(settings: NetworkSettings): NetworkConfig {
-  const vpcs = settings.vpcs.map((vpc, index) => parseVpc(`network.vpcs[${index}]`, vpc));
+  const eips = parseEips(settings.eips ?? []);
+  const eipPools = parseEipPools(settings.eipPools ?? []);
+  refuseTwins("network.eips", eips);
+  refuseTwins("network.eip_pools", eipPools);
+  const vpcs = settings.vpcs.map((vpc, index) => parseVpc(`network.vpcs[${index}]`, vpc, settings.vswitches, eips));
+  refuseSharedEips(vpcs);
   const vswitches = settings.vswitches.map((vswitch, index) =>
     parseVswitch(`network.vswitches[${index}]`, vswitch, vpcs),
   );
@@ -92,16 +119,75 @@ export function parseNetworkConfig(settings: NetworkSettings): NetworkConfig {
   for (const [index, { vpcId }] of securityGroups.entries()) {
     refuseUnknownVpc(`network.security_groups[${index}].vpc`, vpcId, vpcs);
   }
-  return { vpcs, vswitches, securityGroups };
+  return { vpcs, vswitches, securityGroups, eips, eipPools };
 }
 
-function parseVpc(field: string, settings: VpcSettings): Vpc {
+function parseVpc(
+  field: string,
+  settings: VpcSettings,
+  vswitches: readonly VswitchSettings[],
+  eips: readonly Eip[],
+): Vpc {
+  const { id, natGateway, snatEntries } = settings;
+  const cidr = parseRange(`${field}.cidr`, settings.cidr, 4, 8, 28);
+  const everybody = natGateway ? [{ source: cidr, address: undefined }] : [];
+  if (!natGateway && snatEntries !== undefined && snatEntries.length > 0) {
+    throw invalid(`${field}.snat_entries`, snatEntries, "absent with nat_gateway = false");
+  }
+  const entries = snatEntries?.map((entry, index) => {
+    const own = vswitches.filter(({ vpc }) => vpc === id);
+    return parseSnatEntry(`${field}.snat_entries[${index}]`, entry, cidr, own, eips);
+  });
   return {
-    id: parseId(`${field}.id`, settings.id),
-    cidr: parseRange(`${field}.cidr`, settings.cidr, 4, 8, 28),
+    id: parseId(`${field}.id`, id),
+    cidr,
     ipv6Cidr: optionalRange(`${field}.ipv6_cidr`, settings.ipv6Cidr, 40, 64),
-    natGateway: settings.natGateway,
+    natGateway,
+    snatEntries: (entries ?? everybody).toSorted((a, b) => b.source.prefixLength - a.source.prefixLength),
   };
+}
+
+function parseSnatEntry(
+  field: string,
+  { source: text, eip: eipId }: SnatSettings,
+  vpcCidr: Cidr,
+  vswitches: readonly VswitchSettings[],
+  eips: readonly Eip[],
+): SnatEntry {
+  const source = parseRange(
+    `${field}.source`,
+    vswitches.find(({ id }) => id === text)?.cidr ?? text,
+    4,
+    vpcCidr.prefixLength,
+    32,
+  );
+  if (!cidrContains(vpcCidr, source)) {
+    throw invalid(`${field}.source`, text, `a vSwitch of the VPC, or a range inside "${formatCidr(vpcCidr)}"`);
+  }
+  const eip = eips.find(({ id }) => id === eipId);
+  if (eip === undefined && eipId !== "") {
+    throw invalid(
+      `${field}.eip`,
+      eipId,
+      `an EIP of network.eips: ${eips.map(({ id }) => id).join(", ") || "there is none"}`,
+    );
+  }
+  return { source, address: eip?.address };
+}
+
+/** Answers from the internet can be led to one router only. */
+function refuseSharedEips(vpcs: readonly Vpc[]): void {
+  const users = new Map<string, string>();
+  for (const { id, snatEntries } of vpcs) {
+    for (const { address } of snatEntries) {
+      if (address === undefined) continue;
+      const other = users.get(address);
+      if (other !== undefined && other !== id) {
+        throw invalid("network.vpcs[].snat_entries", address, `an EIP of one VPC: "${other}" and "${id}" use it`);
+      }
+      users.set(address, id);
+    }
+  }
 }
 
 function parseVswitch(field: string, settings: VswitchSettings, vpcs: readonly Vpc[]): Vswitch {

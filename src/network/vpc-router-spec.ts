@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { AgentError } from "../common/errors.ts";
 import { netnsDirectory } from "../system/netns-directory.ts";
-import { formatCidr, parseCidr } from "./cidr.ts";
+import { formatCidr, isUniqueLocal, parseCidr } from "./cidr.ts";
 import { linkSuffix } from "./eni-record.ts";
 import { type LinkNet, type LinkNetAddresses, linkNetAddresses } from "./plan-link-net.ts";
 import type { Vpc } from "./vpc-config.ts";
@@ -17,6 +17,8 @@ export interface VpcRecord {
   readonly cidr: string;
   readonly ipv6Cidr: string | undefined;
   readonly natGateway: boolean;
+  /** Absent in records from before there were any: a NAT gateway was for all. */
+  readonly snatEntries?: readonly { readonly source: string; readonly address: string | undefined }[];
   readonly linkNet: LinkNet;
 }
 
@@ -62,17 +64,28 @@ export function vpcRecord(vpc: Vpc, linkNet: LinkNet): VpcRecord {
     cidr: formatCidr(vpc.cidr),
     ipv6Cidr: vpc.ipv6Cidr === undefined ? undefined : formatCidr(vpc.ipv6Cidr),
     natGateway: vpc.natGateway,
+    snatEntries: vpc.snatEntries.map(({ source, address }) => ({ source: formatCidr(source), address })),
     linkNet,
   };
 }
 
 export function vpcOfRecord(record: VpcRecord): Vpc {
+  const everybody = record.natGateway ? [{ source: record.cidr, address: undefined }] : [];
   return {
     id: record.id,
     cidr: parseCidr("stored VPC range", record.cidr),
     ipv6Cidr: record.ipv6Cidr === undefined ? undefined : parseCidr("stored VPC range", record.ipv6Cidr),
     natGateway: record.natGateway,
+    snatEntries: (record.snatEntries ?? everybody).map(({ source, address }) => ({
+      source: parseCidr("stored SNAT entry", source),
+      address,
+    })),
   };
+}
+
+/** Whether IPv6 packets to the internet get another source address: nobody there has a route back to the pod's. */
+export function translatesIpv6({ vpc, reachableFromHost }: VpcRouterSpec): boolean {
+  return !reachableFromHost || isUniqueLocal(vpc.ipv6Cidr);
 }
 
 /** Where a VPC's search for link networks begins. */

@@ -11,6 +11,7 @@ import { formatCidr, parseCidr } from "./cidr.ts";
 import type { EniRecord } from "./eni-record.ts";
 import type { GroupRules } from "./group-rules.ts";
 import type { EniBinding } from "./plan-eni.ts";
+import { planEipRoutes, snatAddresses } from "./plan-host-eips.ts";
 import { planHostPortSysctls } from "./plan-host-ports.ts";
 import { checkHostReach, type HostNetwork, podMtu, takenRanges } from "./plan-host-reach.ts";
 import { planHostRules, planHostRulesRemoval } from "./plan-host-rules.ts";
@@ -109,7 +110,7 @@ export class VpcRouters {
   /**
    * Makes or mends every planned router, and removes what an earlier run left behind.
    * @param bindings of the ENIs that keep or get their place
-   * @param holders of host ports
+   * @param holders of host ports and EIPs
    * @throws SystemError, AgentError
    */
   async ensure(
@@ -126,8 +127,8 @@ export class VpcRouters {
     // Rules before links, so that nothing passes that they would stop.
     await kernel.run(planHostRules(instance, specs, holders));
     failpoint("net.host-rules");
-    if (specs.some(({ vpc }) => vpc.natGateway)) {
-      // Packets of a NAT gateway cross the host. Turned on only: others may rely on it by the time we stop.
+    if (specs.some(({ vpc }) => vpc.natGateway) || holders.some(({ network }) => network.eip !== undefined)) {
+      // Packets of a NAT gateway and of EIPs cross the host. Turned on only: others may rely on it by the time we stop.
       await kernel.run([{ kind: "sysctls", netns: hostNetns, values: { "net/ipv4/ip_forward": "1" } }]);
     }
     for (const spec of specs) {
@@ -135,7 +136,8 @@ export class VpcRouters {
       await ensureRouter(kernel, spec, bound, inForce);
       groups.noteRules(spec, bound, inForce);
     }
-    if (holders.length > 0) {
+    await this.#ensureEipRoutes(holders);
+    if (holders.some(({ hostPorts = [] }) => hostPorts.length > 0)) {
       for (const spec of specs.filter(({ reachableFromHost }) => reachableFromHost)) {
         await kernel.run(planHostPortSysctls(spec));
       }
@@ -143,7 +145,7 @@ export class VpcRouters {
     await this.#sweep();
   }
 
-  /** Takes down the routers of VPCs without ENIs. @param holders of host ports @throws SystemError */
+  /** Takes down the routers of VPCs without ENIs. @param holders of host ports and EIPs @throws SystemError */
   async removeIdle(inUse: ReadonlySet<string>, holders: readonly EniRecord[]): Promise<void> {
     const { instance, kernel } = this.#deps;
     for (const [vpcId, spec] of this.#specs) {
@@ -159,6 +161,25 @@ export class VpcRouters {
     await removeRouter(this.#deps.kernel, spec);
     failpoint("net.router-removed");
     this.#table.delete(spec.vpc.id);
+  }
+
+  /** Leads to each router the addresses that are its own, and no others that it had before. */
+  async #ensureEipRoutes(holders: readonly EniRecord[]): Promise<void> {
+    const { kernel } = this.#deps;
+    const [links, routes] = [await kernel.listLinks(hostNetns), await kernel.listRoutes(hostNetns)];
+    for (const spec of this.#specs.values()) {
+      const own = holders.filter(({ network }) => network.vpcId === spec.vpc.id);
+      const eips = [...snatAddresses(spec), ...own.flatMap(({ network }) => network.eip?.address ?? [])];
+      const index = links.find(({ name }) => name === spec.hostLink)?.index;
+      const stale = routes.filter(
+        ({ destination, linkIndex, gateway }) =>
+          linkIndex === index && gateway === spec.addresses.router.ipv4 && destination.endsWith("/32"),
+      );
+      const requests = stale
+        .filter(({ destination }) => !eips.includes(destination.slice(0, -"/32".length)))
+        .map(({ destination }) => ({ kind: "deleteRoute" as const, destination, link: spec.hostLink }));
+      await kernel.run([{ kind: "links", netns: hostNetns, requests, ignore: ["ESRCH"] }, planEipRoutes(spec, eips)]);
+    }
   }
 
   async #readHost(): Promise<HostNetwork> {

@@ -48,7 +48,39 @@ export type LinkRequest =
   | { readonly kind: "addNeighbour"; readonly link: string; readonly address: string; readonly mac: string }
   | { readonly kind: "deleteNeighbour"; readonly link: string; readonly address: string }
   /** How long the kernel waits before it answers ARP for somebody else; its default is up to 0.8 s. */
-  | { readonly kind: "setProxyDelay"; readonly link: string; readonly delayMs: number };
+  | { readonly kind: "setProxyDelay"; readonly link: string; readonly delayMs: number }
+  /** A link whose queue holds back what other links' filters send to it, and which gives it back to them. */
+  | { readonly kind: "addIfb"; readonly name: string; readonly alias: string }
+  /** EEXIST if the link has it already. */
+  | { readonly kind: "addQueue"; readonly link: string; readonly queue: Queue }
+  | { readonly kind: "setClass"; readonly link: string; readonly class: HtbClass }
+  /** The one filter of a link's htb queue, or of its ingress queue, which sends packets to another link. */
+  | {
+      readonly kind: "setFilter";
+      readonly link: string;
+      readonly program: readonly BpfInstruction[];
+      readonly redirectTo?: string;
+    };
+
+/** A queue of a link (tc(8)): htb is its root, bfifo that of one of its classes, ingress is for what arrives. */
+export type Queue =
+  | { readonly type: "htb"; readonly defaultClass: number }
+  | { readonly type: "bfifo"; readonly class: number; readonly limitBytes: number }
+  | { readonly type: "ingress" };
+
+/** A class of a link's htb queue: what it has for itself, and what it may get of its parent's. */
+export interface HtbClass {
+  readonly minor: number;
+  /** Minor number of the class above; 0: the queue itself. */
+  readonly parent: number;
+  readonly rateBytes: number;
+  readonly ceilBytes: number;
+  /** What it may send at once. */
+  readonly burstBytes: number;
+}
+
+/** One instruction of classic BPF (struct sock_filter): code, jumps if true and false, value. */
+export type BpfInstruction = readonly [code: number, jumpTrue: number, jumpFalse: number, value: number];
 
 export interface RouteRequest {
   /** "10.0.0.0/16"; the family's default route is "0.0.0.0/0" or "::/0". */

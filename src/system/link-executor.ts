@@ -3,6 +3,7 @@ import type { NetnsHandle, NetnsHandles } from "./netns-handle.ts";
 import { parseLink } from "./rtnetlink-dumps.ts";
 import {
   addAddressRequest,
+  addIfbRequest,
   addNeighbourRequest,
   addVethRequest,
   deleteGroupRequest,
@@ -13,6 +14,7 @@ import {
   routeRequest,
   setLinkRequest,
 } from "./rtnetlink-requests.ts";
+import { addQueueRequest, setClassRequest, setFilterRequest } from "./traffic-control.ts";
 
 /** Carries out link requests in one namespace; remembers the index of each link for the length of a batch. */
 export class LinkExecutor {
@@ -68,6 +70,25 @@ export class LinkExecutor {
           proxyDelayRequest(this.#index(request.link), request.delayMs),
         );
         break;
+      case "addIfb":
+        socket.change(`add link "${request.name}"`, addIfbRequest(request.name));
+        socket.change(`set the alias of "${request.name}"`, setLinkRequest(request.name, { alias: request.alias }));
+        break;
+      case "addQueue":
+        socket.change(
+          `add a queue of type ${request.queue.type} to "${request.link}"`,
+          addQueueRequest(this.#index(request.link), request.queue),
+        );
+        break;
+      case "setClass":
+        socket.change(
+          `set class ${request.class.minor} of "${request.link}"`,
+          setClassRequest(this.#index(request.link), request.class),
+        );
+        break;
+      case "setFilter":
+        this.#setFilter(request);
+        break;
       default:
         request satisfies never;
     }
@@ -90,6 +111,11 @@ export class LinkExecutor {
     );
     // The kernel takes no alias while it makes a link, so a crash here leaves one that only its name tells of.
     socket.change(`set the alias of "${name}"`, setLinkRequest(name, { alias }));
+  }
+
+  #setFilter({ link, program, redirectTo }: Extract<LinkRequest, { kind: "setFilter" }>): void {
+    const target = redirectTo === undefined ? undefined : this.#index(redirectTo);
+    this.#handle.route.change(`set the filter of "${link}"`, setFilterRequest(this.#index(link), program, target));
   }
 
   #route(change: "add" | "delete", route: RouteRequest): void {

@@ -105,6 +105,14 @@ export function addVethRequest(first: VethEnd, peer: VethEnd, peerNetnsFd: numbe
   };
 }
 
+export function addIfbRequest(name: string): NetlinkRequestBody {
+  return {
+    type: rtm.newLink,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    parts: [linkHeader(), attributeText(ifla.name, name), nested(ifla.linkInfo, attributeText(IFLA_INFO_KIND, "ifb"))],
+  };
+}
+
 /** Changes what is given of a link named by its index or name. */
 export function setLinkRequest(
   link: number | string,

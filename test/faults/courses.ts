@@ -10,6 +10,7 @@ import type { World } from "../support/world.ts";
 import type { Course } from "./kill-points.ts";
 import type { PersistentCaller } from "./persistent-caller.ts";
 
+const limits = { "kubernetes.io/ingress-bandwidth": "40M", "kubernetes.io/egress-bandwidth": "20M" };
 const commands = {
   plain: ["/bin/sh", "-c", 'trap "exit 0" TERM; while :; do sleep 0.05; done'],
   stubborn: ["/bin/sh", "-c", 'trap "" TERM; while :; do sleep 0.05; done'],
@@ -23,7 +24,7 @@ export async function liveThrough(world: World, caller: PersistentCaller, course
 
   const linux = linuxOf(course);
   const port_mappings = course === "published" ? [{ host_port: randomInt(61_000, 65_000), container_port: 80 }] : [];
-  const pod = podConfig(world, { linux, port_mappings });
+  const pod = podConfig(world, { linux, port_mappings, ...(course === "limited" && { annotations: limits }) });
   const run = await caller.call((client) => client.call("RunPodSandbox", { config: pod }));
   const podId = run.pod_sandbox_id;
   expectEqual((await caller.call((client) => client.call("RunPodSandbox", { config: pod }))).pod_sandbox_id, podId);

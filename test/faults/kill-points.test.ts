@@ -29,7 +29,7 @@ test("every failpoint of src is in the table, and the table has no other", () =>
 const trials = [
   {
     snapshotter: "overlay",
-    life: pointsOn("life", "stubborn", "held", "shared", "mapped", "published", "running", "silent"),
+    life: pointsOn("life", "stubborn", "held", "shared", "mapped", "published", "limited", "running", "silent"),
     recovery: pointsOn("recovery"),
   },
   {

@@ -5,6 +5,7 @@
  * - `held`: the same while somebody else holds the pod's network namespace, so that its link doesn't go with it
  * - `shared`: the same with one PID namespace for the pod
  * - `published`: the same with a port of the host
+ * - `limited`: the same with limits of bandwidth
  * - `mapped`: the same with a user namespace
  * - `running`: a pod is removed while its container runs
  * - `silent`: the same while the pod's shim is stopped, from before the container is stopped
@@ -21,6 +22,7 @@ export type Course =
   | "shared"
   | "mapped"
   | "published"
+  | "limited"
   | "running"
   | "silent"
   | "recovery"
@@ -61,6 +63,7 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "net.eni-link": "life",
   "net.eni-pod": "life",
   "net.host-ports": "published",
+  "net.eni-shaping": "limited",
   "net.eni-router": "life",
   "net.eni-rules": "life",
   "run.network-attached": "life",

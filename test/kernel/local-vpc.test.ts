@@ -150,6 +150,26 @@ for op in (1, 2): s.send(b'\\xff' * 6 + mac + b'\\x08\\x06\\x00\\x01\\x08\\x00\\
     expect(connectFrom("", b.network.ipv4, port)).toMatch(/^saw 169/);
   });
 
+  test("a neighbour's advertisement for somebody else's IPv6 address changes nothing", async () => {
+    await using bed = await startedBed();
+    const [a, b] = [await bed.addPod(), await bed.addPod()];
+    await serve(b.netns, b.network.ipv6 ?? "");
+    const claim = `
+import socket, struct, sys
+mac, target = bytes.fromhex(sys.argv[1].replace(':', '')), socket.inet_pton(socket.AF_INET6, sys.argv[2])
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255); s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 255)
+for goal in ('fe80::1', 'ff02::1'):
+  # override, solicited; the kernel fills in the checksum
+  s.sendto(struct.pack('!BBHI', 136, 0, 0, 0x60000000) + target + b'\\x02\\x01' + mac, (goal, 0, 0, socket.if_nametoindex('eth0')))
+`;
+    inside(a.netns, "python3", "-c", claim, a.network.mac, b.network.ipv6 ?? "");
+    const neighbours = await bed.kernel.listNeighbours(`/run/netns/podling-${bed.instance}-vpc-vpc-t`);
+    expect(neighbours.filter(({ address }) => address === b.network.ipv6)).toMatchObject([{ mac: b.network.mac }]);
+    expect(connectFrom(a.netns, b.network.ipv6 ?? "", port)).toBe(`saw ${a.network.ipv6}`);
+    expect(connectFrom("", b.network.ipv6 ?? "", port)).toMatch(/^saw fd/);
+  });
+
   test("pods don't reach the host or its neighbourhood, and nobody routes to them from outside", async () => {
     await using bed = await startedBed(randomSettings({ natGateway: true }));
     const { netns } = await bed.addPod();

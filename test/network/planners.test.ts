@@ -3,11 +3,12 @@ import { parseCidr } from "../../src/network/cidr.ts";
 import { type EniRecord, eniNames } from "../../src/network/eni-record.ts";
 import { linkLocalOf, planEni, planEniCut } from "../../src/network/plan-eni.ts";
 import { groupChains } from "../../src/network/plan-group-rules.ts";
+import { planHostEip, planHostEipRemoval } from "../../src/network/plan-host-eips.ts";
 import { checkHostReach, podMtu, takenRanges } from "../../src/network/plan-host-reach.ts";
 import { planHostRules } from "../../src/network/plan-host-rules.ts";
 import { linkNetAddresses, planLinkNet } from "../../src/network/plan-link-net.ts";
 import { planRecovery } from "../../src/network/plan-recovery.ts";
-import { planRouterRoutes } from "../../src/network/plan-vpc-router.ts";
+import { planRouterRules } from "../../src/network/plan-vpc-router.ts";
 import { parseNetworkConfig } from "../../src/network/vpc-config.ts";
 import { routerSpec, vpcRecord } from "../../src/network/vpc-router-spec.ts";
 import type { LinkInfo, RouteInfo } from "../../src/system/kernel-command.ts";
@@ -60,6 +61,7 @@ describe("planEni()", () => {
     expect(up).toBe(false);
     expect(plan).toEqual({
       host: [],
+      shaping: [],
       link: [
         {
           kind: "sysctls",
@@ -168,26 +170,77 @@ describe("names", () => {
   });
 });
 
-describe("planRouterRoutes()", () => {
-  const destinations = (natGateway: boolean) =>
-    JSON.stringify(planRouterRoutes({ ...router, vpc: { ...vpc, natGateway } }));
+describe("planRouterRules()", () => {
+  const text = (change: object) => {
+    const [rules] = planRouterRules({ ...router, vpc: { ...vpc, ...change } }, [], new Map());
+    return rules?.kind === "nftables" ? String(rules.commands) : "";
+  };
+  const whole = parseCidr("range", "10.0.0.0/16");
+  const part = parseCidr("range", "10.0.1.0/24");
 
-  test("leads out of the VPC only through a NAT gateway, and never over IPv6", () => {
-    expect(destinations(true)).toContain('"destination":"0.0.0.0/0","gateway":"169.254.7.9"');
-    expect(destinations(false)).not.toContain('addRoute","destination":"0.0.0.0/0"');
-    expect(destinations(true)).not.toContain("::/0");
+  test("the way out of the VPC is open for what a NAT gateway translates, smaller ranges first", () => {
+    const entries = [
+      { source: part, address: "203.0.113.9" },
+      { source: whole, address: undefined },
+    ];
+    const rules = text({ snatEntries: entries });
+    expect(rules).toContain("to_recipient ip saddr 10.0.0.0/16 accept");
+    expect(rules.indexOf("ip saddr 10.0.1.0/24 snat ip to 203.0.113.9")).toBeLessThan(
+      rules.indexOf("ip saddr 10.0.0.0/16 masquerade"),
+    );
+    expect(rules).toContain("to_recipient reject with icmpx type no-route");
+  });
+
+  test("without a NAT gateway nobody goes out but by an EIP", () => {
+    const rules = text({ natGateway: false, snatEntries: [] });
+    expect(rules).not.toMatch(/ip saddr 10\.0\.0\.0/);
+    expect(rules).toContain("to_recipient ip saddr @internet4 accept");
+  });
+
+  test("IPv6 addresses that the internet has no route to are translated, others are not", () => {
+    expect(text({})).toContain("ip6 saddr @internet6 masquerade");
+    expect(text({ ipv6Cidr: parseCidr("range", "2001:db8::/56") })).not.toContain("@internet6 masquerade");
+  });
+});
+
+describe("planHostEip()", () => {
+  test("leads the address to the router, and planHostEipRemoval() takes back exactly that", () => {
+    const bound = { id: "eip-a", address: "203.0.113.5", bandwidthMbps: 5, created: true };
+    const holder = { ...eni, network: { ...eni.network, eip: bound } };
+    const route = { destination: "203.0.113.5/32", gateway: "169.254.7.10", link: router.hostLink };
+    expect(JSON.stringify(planHostEip("one", router, holder))).toContain(
+      JSON.stringify({
+        kind: "addRoute",
+        destination: route.destination,
+        gateway: route.gateway,
+        source: "169.254.7.9",
+        link: route.link,
+      }),
+    );
+    expect(planHostEipRemoval("one", router, holder)).toContainEqual({
+      kind: "links",
+      netns: "",
+      requests: [{ kind: "deleteRoute", ...route }],
+      ignore: ["ESRCH", "ENODEV"],
+    });
+    expect(planHostEip("one", router, eni)).toEqual([]);
   });
 });
 
 describe("planHostRules()", () => {
   test("only translated addresses leave", () => {
-    const closed = { ...router, hostLink: "ngwb", vpc: { ...vpc, natGateway: false } };
+    const closed = {
+      ...router,
+      hostLink: "ngwb",
+      addresses: linkNetAddresses({ ipv4: "169.254.7.12/30", ipv6: "fd9:8:7::/126" }),
+      vpc: { ...vpc, natGateway: false, snatEntries: [] },
+    };
     const [rules] = planHostRules("a-b", [router, closed]);
     const text = rules?.kind === "nftables" ? String(rules.commands) : "";
     expect(text).toContain("add table inet podling_a_b\ndelete table inet podling_a_b\nadd table inet podling_a_b\n");
     expect(text).toContain(`iifname { "${router.hostLink}", "ngwb" } ip saddr != { 169.254.7.10 } drop`);
     expect(text).toContain('outgoing ip saddr { 169.254.7.10 } oifname != "ngw*" masquerade');
-    expect(JSON.stringify(planHostRules("a", [closed]))).not.toContain('oifname != \\"ngw*\\" masquerade');
+    expect(JSON.stringify(planHostRules("a", [closed]))).not.toMatch(/outgoing ip saddr/);
   });
 });
 

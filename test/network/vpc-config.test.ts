@@ -23,7 +23,55 @@ describe("parseNetworkConfig()", () => {
     expect(parseNetworkConfig({ vpcs: [vpc, other], vswitches: [vswitch, same] }).vpcs).toHaveLength(2);
   });
 
+  test("a NAT gateway without entries translates the whole VPC; with them what they name, smaller ranges first", () => {
+    const entries = (change: object) =>
+      parseNetworkConfig({
+        ...good,
+        eips: [{ id: "eip-n", address: "203.0.113.9", bandwidth: 5 }],
+        vpcs: [{ ...vpc, ...change }],
+      }).vpcs[0]?.snatEntries.map(({ source, address }) => [formatCidr(source), address]);
+    expect(entries({})).toEqual([["10.0.0.0/16", undefined]]);
+    expect(entries({ natGateway: false })).toEqual([]);
+    expect(
+      entries({
+        snatEntries: [
+          { source: "vsw-b", eip: "" },
+          { source: "10.0.3.0/24", eip: "eip-n" },
+        ],
+      }),
+    ).toEqual([
+      ["10.0.3.0/24", "203.0.113.9"],
+      ["10.0.16.0/20", undefined],
+    ]);
+  });
+
+  const eip = { id: "eip-n", address: "203.0.113.9", bandwidth: 5 };
+  const nat = (source: string, id: string) => ({ ...vpc, snatEntries: [{ source, eip: id }] });
   const refused: readonly (readonly [string, NetworkSettings, string])[] = [
+    ["an SNAT entry outside its VPC", { ...good, vpcs: [nat("10.1.0.0/24", "")] }, "vpcs[0].snat_entries[0].source"],
+    ["an SNAT entry of an unknown EIP", { ...good, vpcs: [nat("vsw-a", "eip-x")] }, "vpcs[0].snat_entries[0].eip"],
+    [
+      "SNAT entries without a NAT gateway",
+      { ...good, vpcs: [{ ...nat("vsw-a", ""), natGateway: false }] },
+      "snat_entries",
+    ],
+    [
+      "an EIP of two NAT gateways",
+      { ...good, eips: [eip], vpcs: [nat("10.0.0.0/24", "eip-n"), { ...nat("10.0.0.0/24", "eip-n"), id: "vpc-b" }] },
+      "an EIP of one VPC",
+    ],
+    ["two EIPs of one address", { ...good, eips: [eip, { ...eip, id: "eip-m" }] }, "network.eips[1].address"],
+    ["an IPv6 EIP", { ...good, eips: [{ ...eip, address: "2001:db8::1" }] }, "network.eips[0].address"],
+    [
+      "a pool too large",
+      { ...good, eipPools: [{ id: "p", cidr: "203.0.0.0/8", isp: "BGP" }] },
+      "network.eip_pools[0].cidr",
+    ],
+    [
+      "a security group of an unknown VPC",
+      { ...good, securityGroups: [{ id: "sg", vpcId: "x", type: "basic", intranet: "accept", rules: [] }] },
+      "network.security_groups[0].vpc",
+    ],
     ["no VPC", { vpcs: [], vswitches: [] }, "network.vpcs"],
     ["no vSwitch", { vpcs: [vpc], vswitches: [] }, "network.vswitches"],
     ["a twin VPC", { ...good, vpcs: [vpc, vpc] }, "network.vpcs[1].id"],
