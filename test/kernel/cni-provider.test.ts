@@ -17,6 +17,8 @@ import { addingAddress, RecordingPlugins } from "../support/recording-plugin.ts"
 import { cannotRun } from "../support/requirements.ts";
 import { bridgeKind, cniKind, ProviderBed } from "./provider-bed.ts";
 
+/** For what takes a busy machine a while. */
+const soon = { timeout: 20_000 };
 const fails = (code: number, msg: string) => `echo '{"code":${code},"msg":"${msg}"}'; exit 1`;
 
 describe.skipIf(cannotRun())("CniProvider with plugins that write down what they are asked", () => {
@@ -53,7 +55,7 @@ describe.skipIf(cannotRun())("CniProvider with plugins that write down what they
     return bed;
   }
   const becomes = (bed: ProviderBed, status: object) =>
-    expect.poll(() => bed.provider.status(), { timeout: 20_000 }).toMatchObject(status);
+    expect.poll(() => bed.provider.status(), soon).toMatchObject(status);
   function rows(bed: ProviderBed): readonly string[] {
     const database = new DatabaseSync(join(bed.directory, "records.db"), { readOnly: true });
     try {
@@ -220,6 +222,29 @@ describe.skipIf(cannotRun())("CniProvider with plugins that write down what they
     expect(plugins.names()).not.toContain("first ADD");
   });
 
+  test("gives a pod whatever families the network has", async () => {
+    write();
+    plugins.answer("first", "ADD", addingAddress("fd00:255::7/64"));
+    await using bed = await startedBed();
+    expect((await bed.addPod()).network).toMatchObject({ ipv4: undefined, ipv6: "fd00:255::7" });
+  });
+
+  test("lets pods go while others' ADDs hang", async () => {
+    write();
+    const mark = `4${process.pid}.${Date.now() % 100_000}`;
+    const hanging = () => listPids().filter((pid) => readCommandLine(pid).includes(mark));
+    await using bed = await startedBed();
+    const pod = await bed.addPod();
+    plugins.answer("first", "ADD", `exec sleep ${mark}`);
+    const attempts = Promise.allSettled(Array.from({ length: 18 }, () => bed.addPod()));
+    await expect.poll(() => hanging().length, soon).toBe(16);
+    await bed.removePod(pod.id);
+    expect(hanging().length).toBe(16);
+    plugins.answer("first", "ADD", "exit 1");
+    for (const pid of hanging()) process.kill(pid, "SIGKILL");
+    expect((await attempts).map(({ status }) => status)).toEqual(Array(18).fill("rejected"));
+  });
+
   test("speaks the highest version that file and plugins have in common", async () => {
     plugins.add("first", { ADD: addingAddress("10.255.0.7/24", "0.4.0") }, ["0.3.1", "0.4.0"]);
     write(list({ cniVersions: ["0.3.1", "0.4.0", "1.0.0"], plugins: [{ type: "first" }, { type: "second" }] }));
@@ -278,9 +303,7 @@ describe.skipIf(cannotRun())("CniProvider with plugins that write down what they
     plugins.answer("absent", "STATUS", undefined);
     await becomes(bed, { ready: true });
     rmSync(join(confDir, "05-first.conflist"));
-    await expect
-      .poll(async () => (await bed.addPod()).network, { timeout: 20_000 })
-      .toMatchObject({ cniNetwork: "net" });
+    await expect.poll(async () => (await bed.addPod()).network, soon).toMatchObject({ cniNetwork: "net" });
     rmSync(confDir, { recursive: true });
     await becomes(bed, { ready: false, reason: "NetworkPluginNotReady" });
   }, 120_000);
@@ -322,7 +345,7 @@ describe.skipIf(cannotRun())("CniProvider with plugins that write down what they
     plugins.answer("second", "CHECK", fails(999, "a route is missing"));
     plugins.forget();
     await bed.restart();
-    await expect.poll(() => plugins.names()).toContain("second CHECK");
+    await expect.poll(() => plugins.names(), soon).toContain("second CHECK");
     const check = plugins.calls().find(({ command }) => command === "CHECK");
     expect(check?.input.prevResult.ips).toEqual([{ address: "10.255.0.7/24", interface: 0 }]);
     expect(await bed.provider.attach(bed.request(pod.id))).toEqual(pod.network);
@@ -338,7 +361,7 @@ describe.skipIf(cannotRun())("CniProvider with plugins that write down what they
     plugins.answer("first", "GC", fails(999, "one that fails keeps no other from it"));
     await using collecting = await startedBed({ gc: true });
     expect(collecting.provider.status().ready).toBe(true);
-    await expect.poll(() => plugins.names()).toContain("second GC");
+    await expect.poll(() => plugins.names(), soon).toContain("second GC");
   });
 
   test("names all attachments to a GC, those of unreadable records too, and has the plugins to itself meanwhile", async () => {
@@ -352,7 +375,7 @@ describe.skipIf(cannotRun())("CniProvider with plugins that write down what they
     plugins.answer("first", "GC", "sleep 1");
     plugins.answer("first", "ADD", `sleep 0.3; ${addingAddress("10.255.0.9/24")}`);
     const restarted = bed.restart();
-    await expect.poll(() => plugins.spans()).toContain("begin first GC");
+    await expect.poll(() => plugins.spans(), soon).toContain("begin first GC");
     const pods = await Promise.all([bed.addPod(), bed.addPod()]);
     await restarted;
     const spans = plugins.spans().filter((line) => /GC$|ADD$/.test(line));
@@ -384,7 +407,7 @@ describe.skipIf(cannotRun())("CniProvider with plugins that write down what they
     bed.live.delete(gone.id);
     plugins.forget();
     await bed.restart();
-    await expect.poll(() => rows(bed)).toEqual([pod.id]);
+    await expect.poll(() => rows(bed), soon).toEqual([pod.id]);
     await bed.removePod(pod.id);
     expect(rows(bed)).toEqual([]);
     const dels = plugins.calls().filter(({ command }) => command === "DEL");
@@ -407,7 +430,7 @@ describe.skipIf(cannotRun())("CniProvider with plugins that write down what they
     expect(rows(bed)).toEqual([pod.id]);
     plugins.answer("first", "DEL", undefined);
     await bed.restart();
-    await expect.poll(() => rows(bed)).toEqual([]);
+    await expect.poll(() => rows(bed), soon).toEqual([]);
   });
 
   test("kills at its start the plugins that an earlier agent of the instance did not live to see end, and not their daemons", async () => {
@@ -457,7 +480,7 @@ describe.skipIf(lacksPlugins(newPlugins))("CniProvider with plugins of CNI 1.1",
     const [bridge, ...others] = kind.network.list().plugins;
     kind.network.write(kind.network.list({ plugins: [{ ...bridge, ipam: { type: "absent" } }, ...others] }));
     await expect
-      .poll(() => bed.provider.status(), { timeout: 10_000 })
+      .poll(() => bed.provider.status(), soon)
       .toMatchObject({
         ready: false,
         reason: "NetworkPluginNotReady",
@@ -470,7 +493,7 @@ describe.skipIf(lacksPlugins(newPlugins))("CniProvider with plugins of CNI 1.1",
     await expect(bed.removePod(id)).rejects.toThrow(/"bridge" failed to DEL.*"absent"/);
     // What could not be undone for the configuration's fault can be once that is mended.
     kind.network.write(kind.network.list({ plugins: [{ ...bridge, mtu: 1400 }, ...others] }));
-    await expect.poll(() => bed.provider.status().ready, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => bed.provider.status().ready, soon).toBe(true);
     await bed.removePod(id);
     expect(await bed.leftovers()).toEqual([]);
   });
@@ -483,7 +506,7 @@ describe.skipIf(lacksPlugins(newPlugins))("CniProvider with plugins of CNI 1.1",
       message: expect.stringMatching(/offers CNI 1.1.0, and plugin "bridge" speaks 0.1.0, .*1.0.0; plugin "tuning"/),
     });
     kind.network.write(kind.network.list({ cniVersions: ["0.4.0", "1.0.0"] }));
-    await expect.poll(() => bed.provider.status().ready, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => bed.provider.status().ready, soon).toBe(true);
     await bed.removePod((await bed.addPod()).id);
     expect(await bed.leftovers()).toEqual([]);
   });

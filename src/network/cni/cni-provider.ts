@@ -134,7 +134,8 @@ export class CniProvider implements NetworkProvider {
       this.#leftovers.delete(sandboxId);
     } catch (error) {
       const { namespace, name, network } = record;
-      throw asAgentError(`Cannot detach pod "${namespace}/${name}" from CNI network "${network.name}"`, error);
+      const pod = name === "" ? `sandbox "${sandboxId}"` : `pod "${namespace}/${name}"`;
+      throw asAgentError(`Cannot detach ${pod} from CNI network "${network.name}"`, error);
     }
   }
 
@@ -217,7 +218,8 @@ export class CniProvider implements NetworkProvider {
     try {
       await this.#releaseAll(released);
       await this.#deps.kernel.run([{ kind: "removePins", paths: strayPins }]);
-      await Promise.all(checked.map((record) => this.#check(record)));
+      // One after another: a node full of pods is not to spend its start on it.
+      for (const record of checked) await this.#check(record);
       await this.#collectGarbage();
     } catch (error) {
       this.#deps.log.error({ error: errorText(error) }, "what pods left of their networks is not tidied");
@@ -244,7 +246,7 @@ export class CniProvider implements NetworkProvider {
     using _pod = await this.#pods.acquire(sandboxId);
     using _shared = await this.#gcLock.share();
     const record = this.#attachments.find(sandboxId);
-    if (record?.attached === undefined) return;
+    if (record?.attached === undefined || this.#background.signal.aborted) return;
     const { network, target, attached, namespace, name } = record;
     try {
       for (const call of planCheck(network, target, attached.result)) await this.#programs.run(call);

@@ -21,7 +21,8 @@ export const ownerVariable = "PODLING_CNI_OWNER";
 
 /** More than any result, and little enough to be held many times. */
 const mostOutputBytes = 1 << 20;
-const parallelPlugins = 16;
+const parallelAdds = 16;
+const parallelOthers = 16;
 /** For questions, which need no network. */
 const longestQuestionMs = 10_000;
 const versionAnswer = z.looseObject({ supportedVersions: z.array(z.string()) });
@@ -31,7 +32,9 @@ const versionEnv = { CNI_CONTAINERID: "dummy", CNI_NETNS: "dummy", CNI_IFNAME: "
 /** The programs of CNI plugins: found by name, run within bounds. */
 export class PluginPrograms {
   readonly #options: PluginProgramsOptions;
-  readonly #slots = new Semaphore(parallelPlugins);
+  /** Apart, so that pods whose ADD hangs keep no other from its DEL. */
+  readonly #addSlots = new Semaphore(parallelAdds);
+  readonly #otherSlots = new Semaphore(parallelOthers);
   /** What a program speaks, by what tells one build of it from another. */
   readonly #spoken = new Map<string, readonly string[]>();
 
@@ -46,8 +49,8 @@ export class PluginPrograms {
    */
   async run(call: PluginCall): Promise<string> {
     const { path } = await this.#find(call.type);
-    using _slot = await this.#slots.acquire();
-    return this.#run(path, call);
+    using _slot = await (call.command === "ADD" ? this.#addSlots : this.#otherSlots).acquire();
+    return await this.#run(path, call);
   }
 
   /** The versions that a plugin says it speaks. @throws AgentError as {@link run} */

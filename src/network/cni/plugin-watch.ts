@@ -11,6 +11,12 @@ import type { PluginPrograms } from "./plugin-programs.ts";
 /** Between looks at the plugins: whether they are there, and how they say they are. */
 const pollMs = 5_000;
 
+/** What a look at the plugins came to. */
+interface Seen {
+  readonly network: CniNetwork | undefined;
+  readonly status: NetworkStatus;
+}
+
 /** Whether pods can get a network, kept true by looking again and again: at each new configuration, and at the plugins. */
 export class PluginWatch {
   readonly #programs: PluginPrograms;
@@ -72,8 +78,8 @@ export class PluginWatch {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#look;
     this.fail("NetworkStopped", "the network has been stopped");
+    await this.#look;
   }
 
   async #poll(): Promise<void> {
@@ -97,16 +103,26 @@ export class PluginWatch {
       default:
         return conf satisfies never;
     }
+    const seen = await this.#askPlugins(conf);
+    // What stopped meanwhile stays so.
+    if (this.#stopping.signal.aborted) return;
+    this.#network = seen.network;
+    this.#set(seen.status);
+  }
+
+  async #askPlugins({ path, list }: NetworkConf & { readonly kind: "network" }): Promise<Seen> {
+    let network: CniNetwork;
     try {
-      this.#network = await this.#negotiate(conf.list);
+      network = await this.#negotiate(list);
     } catch (error) {
-      return this.fail("NetworkPluginUnusable", `"${conf.path}" can't be used: ${errorText(error)}`);
+      const message = `"${path}" can't be used: ${errorText(error)}`;
+      return { network: undefined, status: { ready: false, reason: "NetworkPluginUnusable", message } };
     }
     try {
-      for (const call of planStatus(this.#network)) await this.#programs.run(call);
-      this.#set({ ready: true, reason: "", message: "" });
+      for (const call of planStatus(network)) await this.#programs.run(call);
+      return { network, status: { ready: true, reason: "", message: "" } };
     } catch (error) {
-      this.#set({ ready: false, reason: "NetworkPluginNotReady", message: errorText(error) });
+      return { network, status: { ready: false, reason: "NetworkPluginNotReady", message: errorText(error) } };
     }
   }
 
