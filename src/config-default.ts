@@ -41,6 +41,15 @@ interval = "5m"                      # between two looks; "0s": only by podling 
 pinned = []                          # never removed: references, with * for any text, such as "registry.k8s.io/pause:*"
 [registry]
 config_path = "/etc/podling/certs.d" # containerd's hosts.toml layout
+docker_config = ""                   # credentials for pulls that bring none: a docker config.json, such as "/root/.docker/config.json"
+credential_providers = ""            # the same: a kubelet's CredentialProviderConfig, whose programs lie in
+credential_provider_bin_dir = ""
+[registry.acr]                       # the same: Alibaba Cloud's Container Registry, as acr-configuration and acr-instance-ids say
+region = ""                          # of this machine, for instances without one
+endpoint = "https://cr.{region}.aliyuncs.com"
+access_key_file = ""                 # JSON with accessKeyId, accessKeySecret, securityToken; or
+ram_role = ""                        # the machine's RAM role; with neither, Container Registry is not asked
+metadata_endpoint = "http://100.100.100.200"
 
 [network]
 provider = "local-vpc"               # "cni": the plugins of [network.cni]; "aliyun" (not built yet)

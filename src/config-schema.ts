@@ -1,8 +1,28 @@
 import { hostname } from "node:os";
-import { isAbsolute, normalize } from "node:path";
 import { z } from "zod";
-import { parseDuration } from "./common/duration.ts";
 import { type InstanceName, parseInstanceName } from "./common/ids.ts";
+import {
+  absolutePath,
+  apiUrl,
+  duration,
+  filled,
+  flag,
+  id,
+  ipv6Range,
+  isInstanceName,
+  isListenAddress,
+  isProgram,
+  listenAddress,
+  metadataUrl,
+  oneOfBuilt,
+  optionalPath,
+  parseSize,
+  percent,
+  program,
+  section,
+  socketPath,
+  text,
+} from "./config-fields.ts";
 import { type SecurityGroup, securityGroupSchema } from "./manifests/security-group.ts";
 
 /** How the runtime starts pods that ask for this handler; several may share one shim. */
@@ -47,6 +67,25 @@ export interface VSwitchSettings {
   readonly ipv6Cidr: string;
   /** Blocks and ranges that are never given out, not yet checked. */
   readonly reserved: readonly string[];
+}
+
+/** Where images come from, and as whom they are pulled when a pull does not say. Empty texts stand for what there is not. */
+export interface RegistryConfig {
+  readonly configPath: string;
+  /** A docker config.json. */
+  readonly dockerConfig: string;
+  /** A kubelet's CredentialProviderConfig, and the directory of its programs. */
+  readonly credentialProviders: string;
+  readonly credentialProviderBinDir: string;
+  readonly acr: {
+    readonly region: string;
+    /** URL with "{region}". */
+    readonly endpoint: string;
+    /** One of these two at most. */
+    readonly accessKeyFile: string;
+    readonly ramRole: string;
+    readonly metadataEndpoint: string;
+  };
 }
 
 /** When images that nobody uses are removed. */
@@ -95,7 +134,7 @@ export interface Config {
     readonly durable: boolean;
     readonly gc: ImageGcConfig;
   };
-  readonly registry: { readonly configPath: string };
+  readonly registry: RegistryConfig;
   readonly network: {
     readonly provider: "local-vpc" | "cni";
     readonly cni: {
@@ -118,30 +157,8 @@ export interface Config {
   readonly cluster: { readonly id: string; readonly node: string };
 }
 
-/** Linux: sun_path holds 108 bytes, the last of them 0 (man unix(7)). */
-const longestSocketPath = 107;
 /** Leaves room for the names of the sockets in the state directory. */
 const longestState = 90;
-
-const absolutePath = text("an absolute path", (path) => isAbsolute(path) && !path.includes("\0")).transform((path) =>
-  path === "/" ? path : normalize(path).replace(/\/$/, ""),
-);
-const optionalPath = z.union([z.literal(""), absolutePath], { error: "must be an absolute path, empty for none" });
-const socketPath = z
-  .string("must be a socket's absolute path")
-  .transform((address) => address.replace(/^unix:(?:\/\/)?(?=\/)/, ""))
-  .pipe(absolutePath)
-  .refine((path) => Buffer.byteLength(path) <= longestSocketPath, {
-    error: `must be at most ${longestSocketPath} bytes: Linux takes no longer socket path`,
-  });
-const listenAddress = text('"host:port", IPv6 hosts in brackets', isListenAddress);
-const program = text("a program's name or absolute path", isProgram);
-const id = text("1 to 63 of a-z, 0-9 and -, starting with a letter or digit", (name) =>
-  /^[a-z0-9][a-z0-9-]{0,62}$/.test(name),
-);
-const flag = z.boolean("must be true or false");
-const ipv6Range = z.string('must be text such as "fd00:88::/56", empty for none').default("");
-const filled = text("text that is not empty", (value) => value !== "");
 
 const snatEntry = z.strictObject({ source: filled, eip: z.string("must be the id of an EIP").default("") });
 const vpc = z.strictObject({
@@ -169,11 +186,6 @@ const handler = z.strictObject({
 const handlerName = z
   .string()
   .regex(/^[A-Za-z0-9][\w.-]{0,62}$/, "must be named with 1 to 63 letters, digits, '.', '_' and '-'");
-const percent = z.int("must be a whole number of percent").min(1, "must be 1 or more").max(100, "must be at most 100");
-const duration = text('a duration such as "2m" or "168h", at most "8760h"', (value) => {
-  const durationMs = parseDuration(value);
-  return durationMs !== undefined && durationMs <= 8760 * 3_600_000;
-}).transform((value) => parseDuration(value) ?? 0);
 const tlsNotBuilt = z.literal("", { error: 'not built yet: must be left out, with grpc.tcp_address = ""' });
 
 /** The file's own shape, snake_case; defaults were laid under it before. Messages say what would be right. */
@@ -218,7 +230,21 @@ export const configSchema = z.strictObject({
       pinned: z.array(filled, "must be an array of image references, in which * stands for any text"),
     }),
   }),
-  registry: section({ config_path: absolutePath }),
+  registry: section({
+    config_path: absolutePath,
+    docker_config: optionalPath,
+    credential_providers: optionalPath,
+    credential_provider_bin_dir: optionalPath,
+    acr: section({
+      region: text('a region such as "cn-hangzhou", empty for none', (name) =>
+        /^(?:[a-z]{2,}-[a-z0-9-]+)?$/.test(name),
+      ),
+      endpoint: apiUrl,
+      access_key_file: optionalPath,
+      ram_role: text("a RAM role's name, empty for none", (name) => /^[\w.-]{0,64}$/.test(name)),
+      metadata_endpoint: metadataUrl,
+    }),
+  }),
   network: section({
     provider: oneOfBuilt(["local-vpc", "cni"], ["aliyun"]),
     cni: section({
@@ -273,7 +299,7 @@ export function toConfig(file: z.output<typeof configSchema>): Config {
       durable: file.images.durable,
       gc: toImageGc(file.images.gc),
     },
-    registry: { configPath: file.registry.config_path },
+    registry: toRegistry(file.registry),
     network: {
       provider: file.network.provider,
       cni: {
@@ -307,6 +333,22 @@ export function toConfig(file: z.output<typeof configSchema>): Config {
   };
 }
 
+function toRegistry({ acr, ...file }: z.output<typeof configSchema>["registry"]): RegistryConfig {
+  return {
+    configPath: file.config_path,
+    dockerConfig: file.docker_config,
+    credentialProviders: file.credential_providers,
+    credentialProviderBinDir: file.credential_provider_bin_dir,
+    acr: {
+      region: acr.region,
+      endpoint: acr.endpoint,
+      accessKeyFile: acr.access_key_file,
+      ramRole: acr.ram_role,
+      metadataEndpoint: acr.metadata_endpoint,
+    },
+  };
+}
+
 function toImageGc(file: z.output<typeof configSchema>["images"]["gc"]): ImageGcConfig {
   return {
     highPercent: file.high_threshold,
@@ -316,44 +358,4 @@ function toImageGc(file: z.output<typeof configSchema>["images"]["gc"]): ImageGc
     intervalMs: file.interval,
     pinned: file.pinned,
   };
-}
-
-/** Bytes of a Kubernetes quantity such as "30Gi", "1.5G" or "1048576", or undefined. */
-function parseSize(quantity: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(?:([kMGTP])(i?)|Ki)?$/.exec(quantity);
-  if (match === null) return undefined;
-  const binary = match[3] === "i" || quantity.endsWith("Ki");
-  const power = quantity.endsWith("Ki") ? 1 : ["", "k", "M", "G", "T", "P"].indexOf(match[2] ?? "");
-  if (match[2] === "k" && binary) return undefined;
-  const bytes = Math.ceil(Number(match[1]) * (binary ? 1024 : 1000) ** power);
-  return Number.isSafeInteger(bytes) ? bytes : undefined;
-}
-
-function text(want: string, isRight: (value: string) => boolean) {
-  return z.string(`must be ${want}`).refine(isRight, `must be ${want}`);
-}
-
-function section<Shape extends z.ZodRawShape>(shape: Shape) {
-  return z.strictObject(shape, "must be a table");
-}
-
-/** Known names, some of which no code serves yet. */
-function oneOfBuilt<const Built extends string>(built: readonly Built[], later: readonly string[]) {
-  const want = `must be ${built.map((name) => JSON.stringify(name)).join(" or ")}`;
-  return z.enum(built, {
-    error: ({ input }) => (later.some((name) => name === input) ? `not built yet: ${want}` : want),
-  });
-}
-
-function isProgram(name: string): boolean {
-  return /^(?:[\w.+-]+|\/[^\0]+)$/.test(name);
-}
-
-function isInstanceName(name: string): boolean {
-  return /^[a-z0-9][a-z0-9-]{0,15}$/.test(name);
-}
-
-function isListenAddress(address: string): boolean {
-  const match = /^(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9.-]*):(\d{1,5})$/.exec(address);
-  return match !== null && Number(match[1]) <= 65_535;
 }

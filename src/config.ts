@@ -153,6 +153,7 @@ function unwrapped(schema: unknown): unknown {
 function crossProblems(merged: Sourced): readonly ConfigProblem[] {
   const problems: ConfigProblem[] = [
     ...streamingProblems(tableAt(merged, ["streaming"])),
+    ...credentialProblems(tableAt(merged, ["registry"]), tableAt(merged, ["registry", "acr"])),
     ...imageGcProblems(tableAt(merged, ["images", "gc"])),
   ];
   const handlers = Object.keys(tableAt(merged, ["runtime", "handlers"]));
@@ -172,6 +173,24 @@ function crossProblems(merged: Sourced): readonly ConfigProblem[] {
   const vpcIds = (vpcs ?? []).flatMap(({ id }) => (typeof id === "string" ? [id] : []));
   for (const place of (vswitches ?? []).keys()) {
     requireOneOf(problems, merged, ["network", "vswitches", place, "vpc"], vpcIds, "the ids of [[network.vpcs]]");
+  }
+  return problems;
+}
+
+function credentialProblems(
+  registry: Readonly<Record<string, unknown>>,
+  acr: Readonly<Record<string, unknown>>,
+): readonly ConfigProblem[] {
+  const given = (value: unknown) => typeof value === "string" && value !== "";
+  const problems: ConfigProblem[] = [];
+  if (given(registry["credential_providers"]) && !given(registry["credential_provider_bin_dir"])) {
+    problems.push({
+      path: ["registry", "credential_providers"],
+      message: "must come with credential_provider_bin_dir",
+    });
+  }
+  if (given(acr["access_key_file"]) && given(acr["ram_role"])) {
+    problems.push({ path: ["registry", "acr", "ram_role"], message: "must not come with access_key_file" });
   }
   return problems;
 }

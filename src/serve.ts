@@ -8,7 +8,8 @@ import { KeyedMutex } from "./common/keyed-mutex.ts";
 import { createLog, type Log } from "./common/log.ts";
 import type { Config } from "./config-schema.ts";
 import { chooseSnapshotter } from "./images/choose-snapshotter.ts";
-import { Images } from "./images/images.ts";
+import { openCredentialSources } from "./images/credentials/open-sources.ts";
+import { Images, type ImagesOptions } from "./images/images.ts";
 import { ensureInitLayer } from "./images/init-layer.ts";
 import { formatReference, parseReference } from "./images/reference.ts";
 import type { SnapshotForm } from "./images/snapshot-form.ts";
@@ -76,8 +77,11 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   }
   const database = parts.use(Database.open(join(config.root, "records.db")));
   const snapshotter = chooseSnapshotter(config.images.snapshotter, config.root);
-  const images = parts.use(openImages(config, snapshotter, database, log));
-  const deps = await openSandboxDeps(config, database, images, log, parts);
+  const manifests = parts.use(await ManifestDirectory.open({ directory: config.manifests.dir, log }));
+  const acrConfiguration = () => manifests.current.acrConfiguration;
+  const credentialSources = openCredentialSources(config.registry, acrConfiguration, parts);
+  const images = parts.use(openImages(config, snapshotter, { database, credentialSources, log }));
+  const deps = await openSandboxDeps(config, { database, images, manifests, log, parts });
   const sandboxes = new SandboxService(deps);
   deps.shims.onLost((id) => void sandboxes.shimLost(id));
   const events = parts.use(new EventFanOut(new CreationClock(0)));
@@ -163,12 +167,17 @@ function readiness(phase: AgentPhase, parts: ReturnType<SandboxService["status"]
   ];
 }
 
-function openImages(config: Config, snapshotter: SnapshotForm, database: Database, log: Log): Images {
+function openImages(
+  config: Config,
+  snapshotter: SnapshotForm,
+  { database, credentialSources, log }: Pick<ImagesOptions, "database" | "credentialSources" | "log">,
+): Images {
   return new Images({
     rootDirectory: config.root,
     database,
     log,
     snapshotter,
+    ...(credentialSources && { credentialSources }),
     registryConfigPath: config.registry.configPath,
     parallelLayers: config.images.parallelLayers,
     durable: config.images.durable,
@@ -176,13 +185,18 @@ function openImages(config: Config, snapshotter: SnapshotForm, database: Databas
   });
 }
 
+interface SandboxParts {
+  readonly database: Database;
+  readonly images: Images;
+  readonly manifests: ManifestDirectory;
+  readonly log: Log;
+  readonly parts: AsyncDisposableStack;
+}
+
 /** Builds what pods and containers are run with; what must be ended again is put on the stack. */
 async function openSandboxDeps(
   config: Config,
-  database: Database,
-  images: Images,
-  log: Log,
-  parts: AsyncDisposableStack,
+  { database, images, manifests, log, parts }: SandboxParts,
 ): Promise<SandboxDeps> {
   const layout: HostLayout = { instance: config.instance, root: config.root, state: config.state };
   const namespace = shimNamespace(layout);
@@ -196,7 +210,6 @@ async function openSandboxDeps(
   const runtimeRoot = join(config.state, "runc");
   const handlers = new Map(config.runtime.handlers.map((handler) => [handler.name, handler]));
   const launcher = new ShimLauncher({ namespace, eventsAddress, runtimeRoot, log });
-  const manifests = parts.use(await ManifestDirectory.open({ directory: config.manifests.dir, log }));
   const stores = openStores(database, layout, log);
   const cgroups = new Cgroups();
   parts.use(

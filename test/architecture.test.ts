@@ -26,6 +26,7 @@ const topLevel = [
   "config.ts",
   "config-schema.ts",
   "config-default.ts",
+  "config-fields.ts",
   "config-layers.ts",
   "config-locate.ts",
 ];

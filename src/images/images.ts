@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { AgentError, errorText } from "../common/errors.ts";
+import { AgentError, errorText, hasCode } from "../common/errors.ts";
 import { type Digest, newId } from "../common/ids.ts";
 import type { Log } from "../common/log.ts";
 import type { Database } from "../state/database.ts";
@@ -7,6 +7,12 @@ import { RecordTable } from "../state/record-table.ts";
 import { defaultLimits, type TransferLimits } from "./blob-source.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { ContentStore } from "./content-store.ts";
+import {
+  type CredentialRequest,
+  type CredentialSource,
+  noPod,
+  type PullingPod,
+} from "./credentials/credential-source.ts";
 import { loadRegistryHosts } from "./hosts-config.ts";
 import { ImageCatalogue } from "./image-catalogue.ts";
 import { ImageGc, type ImageGcSettings } from "./image-gc.ts";
@@ -23,9 +29,9 @@ import { PinnedReferences } from "./pinned-references.ts";
 import { hostPlatform } from "./platform.ts";
 import { pullImage } from "./pull-image.ts";
 import { ProgressFeed, type PullProgress } from "./pull-progress.ts";
-import { formatReference, type ImageReference, parseReference } from "./reference.ts";
+import { formatReference, parseReference } from "./reference.ts";
+import { RegistryAccess } from "./registry-access.ts";
 import { RegistryAuth } from "./registry-auth.ts";
-import { RegistryClient } from "./registry-client.ts";
 import { credentialsKey, type RegistryCredentials } from "./registry-credentials.ts";
 import { removeImage } from "./remove-image.ts";
 import { SharedWork } from "./shared-work.ts";
@@ -50,6 +56,8 @@ export interface ImagesOptions {
   /** What one layer may cost. */
   readonly layerLimits?: LayerLimits;
   /** When images that nobody uses go; without it none do. `pinned` as {@link PinnedReferences} takes it. */
+  /** Where credentials come from for pulls without; whoever opened them closes them. */
+  readonly credentialSources?: readonly CredentialSource[];
   readonly gc?: ImageGcSettings & { readonly pinned: readonly string[] };
 }
 
@@ -57,7 +65,10 @@ const noGc = { highPercent: 100, lowPercent: 100, minimumAgeMs: 0, maximumAgeMs:
 
 export interface PullRequest {
   readonly reference: string;
+  /** Wins over whatever credentials the node has. */
   readonly auth?: RegistryCredentials;
+  /** Whom the image is for. */
+  readonly pod?: PullingPod;
 }
 
 /** Begins the names of all holders that want their layers mounted. */
@@ -67,8 +78,7 @@ const containers = "container";
 export class Images implements AsyncDisposable {
   readonly #options: ImagesOptions;
   readonly #pool = new ConnectionPool();
-  readonly #auth: RegistryAuth;
-  readonly #limits: TransferLimits;
+  readonly #access: RegistryAccess;
   readonly #content: ContentStore;
   readonly #snapshots: SnapshotStore;
   readonly #layers: LayerPool;
@@ -86,8 +96,18 @@ export class Images implements AsyncDisposable {
   constructor(options: ImagesOptions) {
     const { rootDirectory, database, snapshotter, parallelLayers, durable, layerLimits } = options;
     this.#options = options;
-    this.#limits = options.limits ?? defaultLimits;
-    this.#auth = new RegistryAuth({ pool: this.#pool, limits: this.#limits, nowMs: Date.now });
+    const limits = options.limits ?? defaultLimits;
+    const pool = this.#pool;
+    this.#access = new RegistryAccess({
+      client: {
+        pool,
+        limits,
+        auth: new RegistryAuth({ pool, limits, nowMs: Date.now }),
+        hosts: (registry) => loadRegistryHosts(options.registryConfigPath, registry),
+      },
+      sources: options.credentialSources ?? [],
+      log: options.log,
+    });
     this.#content = new ContentStore(join(rootDirectory, "content"));
     this.#layers = new LayerPool({
       workers: parallelLayers,
@@ -133,8 +153,9 @@ export class Images implements AsyncDisposable {
    */
   async pull(request: PullRequest, signal?: AbortSignal): Promise<ImageRecord> {
     const reference = parseReference(request.reference);
-    const key = `${formatReference(reference)} ${credentialsKey(request.auth)}`;
-    return await this.#pulls.run(key, signal, (workSignal) => this.#pull(reference, request.auth, workSignal));
+    const wanted = { reference, pod: request.pod ?? noPod };
+    const key = `${formatReference(reference)} ${credentialsKey(request.auth)} ${this.#access.audience(wanted)}`;
+    return await this.#pulls.run(key, signal, (workSignal) => this.#pull(wanted, request.auth, workSignal));
   }
 
   /**
@@ -303,7 +324,7 @@ export class Images implements AsyncDisposable {
   }
 
   async #pull(
-    reference: ImageReference,
+    wanted: CredentialRequest,
     auth: RegistryCredentials | undefined,
     signal: AbortSignal,
   ): Promise<ImageRecord> {
@@ -319,10 +340,13 @@ export class Images implements AsyncDisposable {
           tell: (event) => this.#progress.tell(event),
           nowMs: Date.now,
         },
-        reference,
-        () => RegistryClient.open(this.#clientDependencies(), reference, auth),
+        wanted.reference,
+        () => this.#access.open(wanted, auth, signal),
         signal,
       );
+    } catch (error) {
+      if (auth === undefined && hasCode(error, "Unauthenticated")) this.#access.forget(wanted);
+      throw error;
     } finally {
       // Layers that others were fitted onto.
       this.#unmountUnneeded();
@@ -342,14 +366,5 @@ export class Images implements AsyncDisposable {
     await this.#keeper.collect();
     const images = this.#catalogue.list().flatMap((image) => image.contentDigests);
     this.#content.retain(new Set([...images, ...this.#ingests.contents()]));
-  }
-
-  #clientDependencies() {
-    return {
-      pool: this.#pool,
-      auth: this.#auth,
-      limits: this.#limits,
-      hosts: (registry: string) => loadRegistryHosts(this.#options.registryConfigPath, registry),
-    };
   }
 }

@@ -1,4 +1,5 @@
 import { AgentError } from "../common/errors.ts";
+import { type AcrConfiguration, isAcrConfiguration, parseAcrConfiguration } from "./acr-configuration.ts";
 import { type EciProfile, emptyEciProfile, isEciProfile, parseEciProfile } from "./eci-profile.ts";
 import type { Manifest } from "./manifest.ts";
 import { type PodNetworking, parsePodNetworking, podNetworkingApiVersion } from "./pod-networking.ts";
@@ -7,6 +8,8 @@ import { parseSecurityGroup, type SecurityGroup, securityGroupApiVersion } from 
 /** What the manifests of a node say, read and checked. */
 export interface NodeManifests {
   readonly eciProfile: EciProfile;
+  /** undefined: there is none. */
+  readonly acrConfiguration: AcrConfiguration | undefined;
   /** By name. */
   readonly podNetworkings: readonly PodNetworking[];
   /** By name; one of the id of a configured group stands in its place. */
@@ -17,6 +20,7 @@ export interface NodeManifests {
 
 export const noManifests: NodeManifests = {
   eciProfile: emptyEciProfile,
+  acrConfiguration: undefined,
   podNetworkings: [],
   securityGroups: [],
   namespaces: new Map(),
@@ -29,8 +33,10 @@ export const noManifests: NodeManifests = {
 export function readNodeManifests(manifests: readonly Manifest[]): NodeManifests {
   refuseTwins(manifests);
   const profile = manifests.find(isEciProfile);
+  const acr = manifests.find(isAcrConfiguration);
   return {
     eciProfile: profile === undefined ? emptyEciProfile : parseEciProfile(profile),
+    acrConfiguration: acr === undefined ? undefined : parseAcrConfiguration(acr),
     podNetworkings: manifests
       .filter(({ apiVersion, kind }) => apiVersion === podNetworkingApiVersion && kind === "PodNetworking")
       .map(parsePodNetworking)

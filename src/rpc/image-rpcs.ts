@@ -1,6 +1,8 @@
 import type { AuthConfig__Output } from "../generated/runtime/v1/AuthConfig.ts";
 import type { ImageServiceHandlers } from "../generated/runtime/v1/ImageService.ts";
 import type { ImageSpec__Output } from "../generated/runtime/v1/ImageSpec.ts";
+import type { PodSandboxConfig__Output } from "../generated/runtime/v1/PodSandboxConfig.ts";
+import type { PullingPod } from "../images/credentials/credential-source.ts";
 import type { ImageRecord } from "../images/image-record.ts";
 import type { Images } from "../images/images.ts";
 import type { RegistryCredentials } from "../images/registry-credentials.ts";
@@ -34,12 +36,12 @@ export function imageRpcs({ images, sandboxes }: ImageRpcDeps) {
       if (found === undefined) return { image: null };
       return { image: encodeImage(found), ...(verbose ? verboseInfo(describeImage(found)) : {}) };
     },
-    PullImage: async ({ image, auth }, { signal }) => {
+    PullImage: async ({ image, auth, sandbox_config }, { signal }) => {
       const reference = referenceOf(image);
       checkHandler(image?.runtime_handler ?? "", sandboxes.handlers().names);
       const credentials = decodeAuth(auth);
       const pulled = await images.pull(
-        { reference, ...(credentials === undefined ? {} : { auth: credentials }) },
+        { reference, pod: decodePod(sandbox_config), ...(credentials === undefined ? {} : { auth: credentials }) },
         signal,
       );
       return { image_ref: pulled.id };
@@ -63,6 +65,11 @@ function checkHandler(name: string, handlers: readonly string[]): void {
   if (name !== "" && !handlers.includes(name)) {
     throw invalid("image.runtime_handler", name, `must be one of ${handlers.join(", ")}`);
   }
+}
+
+/** CRI does not tell the service account. */
+function decodePod(config: PodSandboxConfig__Output | null): PullingPod {
+  return { namespace: config?.metadata?.namespace ?? "", serviceAccount: "", annotations: config?.annotations ?? {} };
 }
 
 function decodeAuth(auth: AuthConfig__Output | null): RegistryCredentials | undefined {

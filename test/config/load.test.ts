@@ -71,7 +71,19 @@ const defaults: Config = {
     ],
   },
   images: { snapshotter: "auto", parallelLayers: 0, durable: true, gc: defaultGc },
-  registry: { configPath: "/etc/podling/certs.d" },
+  registry: {
+    configPath: "/etc/podling/certs.d",
+    dockerConfig: "",
+    credentialProviders: "",
+    credentialProviderBinDir: "",
+    acr: {
+      region: "",
+      endpoint: "https://cr.{region}.aliyuncs.com",
+      accessKeyFile: "",
+      ramRole: "",
+      metadataEndpoint: "http://100.100.100.200",
+    },
+  },
   network: {
     provider: "local-vpc",
     cni: defaultCni,
@@ -283,6 +295,17 @@ const refused: ReadonlyArray<readonly [string, string, readonly string[]]> = [
       'config.toml:4: images.gc.minimum_age = "-1s": must be a duration such as "2m" or "168h", at most "8760h"',
       'config.toml:5: images.gc.interval = "10000h": must be a duration such as "2m" or "168h", at most "8760h"',
       'config.toml:6: images.gc.pinned[0] = "": must be text that is not empty',
+    ],
+  ],
+  [
+    "credentials that can't be looked for",
+    '[registry]\ndocker_config = "config.json"\ncredential_providers = "/p.yaml"\n[registry.acr]\nregion = "Hangzhou"\nendpoint = "https://cr.x.com/path"\naccess_key_file = "/k"\nram_role = "r"\n',
+    [
+      'config.toml:2: registry.docker_config = "config.json": must be an absolute path, empty for none',
+      'config.toml:3: registry.credential_providers = "/p.yaml": must come with credential_provider_bin_dir',
+      'config.toml:5: registry.acr.region = "Hangzhou": must be a region such as "cn-hangzhou", empty for none',
+      'config.toml:6: registry.acr.endpoint = "https://cr.x.com/path": must be an https URL such as "https://cr.{region}.aliyuncs.com", without path',
+      'config.toml:8: registry.acr.ram_role = "r": must not come with access_key_file',
     ],
   ],
   ["a syntax error", 'root = "/r"\nstate = /run\n', ["config.toml:2: not TOML at column 9: invalid value"]],

@@ -309,11 +309,15 @@ describe("image RPCs", () => {
     });
     const auth = { username: "u", password: "p", server_address: "r.example" };
     const answer = await ask((done) => agent.images.PullImage({ image: { image: "debian" }, auth }, done));
-    await ask((done) => agent.images.PullImage({ image: { image: "debian", runtime_handler: "crun" } }, done));
+    const annotations = { "k8s.aliyun.com/acr-instance-ids": "cri-a" };
+    const sandbox_config = { metadata: { name: "p", namespace: "n", uid: "u", attempt: 0 }, annotations };
+    const handled = { image: { image: "debian", runtime_handler: "crun" }, sandbox_config };
+    await ask((done) => agent.images.PullImage(handled, done));
     expect(answer).toEqual({ image_ref: image.id });
+    const nobody = { namespace: "", serviceAccount: "", annotations: {} };
     expect(requests).toEqual([
-      { reference: "debian", auth: { username: "u", password: "p", serverAddress: "r.example" } },
-      { reference: "debian" },
+      { reference: "debian", pod: nobody, auth: { username: "u", password: "p", serverAddress: "r.example" } },
+      { reference: "debian", pod: { namespace: "n", serviceAccount: "", annotations } },
     ]);
   });
 
