@@ -222,11 +222,14 @@ describe.skipIf(cannotRun())("CniProvider with plugins that write down what they
     expect(plugins.names()).not.toContain("first ADD");
   });
 
-  test("gives a pod whatever families the network has", async () => {
+  test("gives a pod whatever families the network has, unless it needs another", async () => {
     write();
-    plugins.answer("first", "ADD", addingAddress("fd00:255::7/64"));
     await using bed = await startedBed();
-    expect((await bed.addPod()).network).toMatchObject({ ipv4: undefined, ipv6: "fd00:255::7" });
+    const annotations = { "k8s.aliyun.com/eci-enable-ipv6": "true" };
+    await expect(bed.addPod({ annotations })).rejects.toThrow(/gave a pod 10.255.0.7, and not an IPv6 address/);
+    expect(rows(bed)).toEqual([]);
+    plugins.answer("first", "ADD", addingAddress("fd00:255::7/64"));
+    expect((await bed.addPod({ annotations })).network).toMatchObject({ ipv4: undefined, ipv6: "fd00:255::7" });
   });
 
   test("lets pods go while others' ADDs hang", async () => {

@@ -1,8 +1,12 @@
 import { AgentError } from "../../common/errors.ts";
 import { formatIp, readIp } from "../../common/ip-address.ts";
 import type { AttachRequest } from "../network-provider.ts";
-import { privateIpAnnotation } from "../plan-address-wishes.ts";
+import { fixedIpAnnotation, privateIpAnnotation } from "../plan-address-wishes.ts";
+import { securityGroupAnnotation } from "../plan-group-choice.ts";
+import { eipAnnotation, ipv6SwitchAnnotation, withEipAnnotation } from "../plan-internet.ts";
+import { ipv6Annotation, vswitchAnnotation } from "../plan-vswitch-choice.ts";
 import { egressBandwidthAnnotation, ingressBandwidthAnnotation, readPodBandwidth } from "../pod-bandwidth.ts";
+import type { PodInterface } from "../pod-network.ts";
 import type { CniNetwork } from "./network-list.ts";
 
 export const addressesAnnotation = "podling.dev/ip-addresses";
@@ -13,11 +17,12 @@ export type CapabilityArgs = Readonly<Record<string, unknown>>;
 
 /** What asks for a network that is not a CNI plugin's to give: the pod would run without what its owner relies on. */
 const cloudAnnotations = [
-  "k8s.aliyun.com/eci-vswitch",
-  "k8s.aliyun.com/eci-security-group",
-  "k8s.aliyun.com/eci-fixed-ip",
-  "k8s.aliyun.com/eci-with-eip",
-  "k8s.aliyun.com/eci-eip-instanceid",
+  vswitchAnnotation,
+  securityGroupAnnotation,
+  fixedIpAnnotation,
+  withEipAnnotation,
+  eipAnnotation,
+  ipv6SwitchAnnotation,
 ] as const;
 
 /** How much of a limit may come at once: a tenth of a second, and no less than what the kernel hands over in one piece. */
@@ -53,6 +58,22 @@ export function planCapabilityArgs(
   return Object.fromEntries(
     wishes.filter(({ capability }) => taken.has(capability)).map(({ capability, value }) => [capability, value]),
   );
+}
+
+/**
+ * Whether a pod got the addresses that it asked for; a plugin may take a wish and not grant it.
+ * @throws AgentError FailedPrecondition naming what is missing
+ */
+export function checkGivenAddresses(
+  annotations: AttachRequest["annotations"],
+  network: string,
+  given: PodInterface,
+): void {
+  const all = [given.ipv4, given.ipv6, ...(given.moreAddresses ?? [])].filter((address) => address !== undefined);
+  const missed = readAddresses(annotations).find((address) => !all.includes(address));
+  const wants = annotations[ipv6Annotation] === "true" && given.ipv6 === undefined ? "an IPv6 address" : missed;
+  if (wants === undefined) return;
+  throw new AgentError("FailedPrecondition", `CNI network "${network}" gave a pod ${all.join(", ")}, and not ${wants}`);
 }
 
 function readWishes({ annotations, dns, hostPorts = [] }: AttachRequest): readonly Wish[] {

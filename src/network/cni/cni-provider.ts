@@ -14,7 +14,7 @@ import type { PodInterface } from "../pod-network.ts";
 import { strayPodPins } from "../stray-pins.ts";
 import type { AttachmentRecord } from "./attachment-record.ts";
 import { AttachmentStore } from "./attachment-store.ts";
-import { planCapabilityArgs } from "./capability-args.ts";
+import { checkGivenAddresses, planCapabilityArgs } from "./capability-args.ts";
 import { ConfDirectory } from "./conf-directory.ts";
 import type { CniNetwork } from "./network-list.ts";
 import { planAttachmentRecovery } from "./plan-attachment-recovery.ts";
@@ -116,7 +116,7 @@ export class CniProvider implements NetworkProvider {
         await this.#takeAway(held ?? this.#rebuilt(request.sandboxId, request.netnsPath));
       }
       checkHostPorts(record.hostPorts, this.#attachments.list());
-      return await this.#attach(record);
+      return await this.#attach(record, request.annotations);
     } catch (error) {
       const { namespace, name } = request;
       throw asAgentError(`Cannot attach pod "${namespace}/${name}" to CNI network "${network.name}"`, error);
@@ -149,7 +149,7 @@ export class CniProvider implements NetworkProvider {
     await Promise.race([Promise.all(running), delay(stopGraceMs)]);
   }
 
-  async #attach(record: AttachmentRecord): Promise<PodInterface> {
+  async #attach(record: AttachmentRecord, annotations: AttachRequest["annotations"]): Promise<PodInterface> {
     const { network, target } = record;
     this.#attachments.put(record);
     failpoint("net.cni-recorded");
@@ -163,6 +163,7 @@ export class CniProvider implements NetworkProvider {
     }
     if (result === undefined) throw new AgentError("Internal", `CNI network "${network.name}" has no plugin`);
     const podInterface = { ...podInterfaceOf(network.name, interfaceName, result), cniNetwork: network.name };
+    checkGivenAddresses(annotations, network.name, podInterface);
     this.#attachments.put({ ...record, attached: { result, podInterface } });
     failpoint("net.cni-attached");
     undo.move();

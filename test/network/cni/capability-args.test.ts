@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { planCapabilityArgs } from "../../../src/network/cni/capability-args.ts";
+import { checkGivenAddresses, planCapabilityArgs } from "../../../src/network/cni/capability-args.ts";
 import type { AttachRequest } from "../../../src/network/network-provider.ts";
 
 const request = (change: Partial<AttachRequest>): AttachRequest => ({
@@ -85,6 +85,8 @@ describe("planCapabilityArgs()", () => {
     ["k8s.aliyun.com/eci-security-group", "sg-1"],
     ["k8s.aliyun.com/eci-fixed-ip", "true"],
     ["k8s.aliyun.com/eci-with-eip", "true"],
+    ["k8s.aliyun.com/eci-eip-instanceid", "eip-1"],
+    ["k8s.aliyun.com/eci-ipv6-bandwidth-enable", "true"],
   ])("refuses annotation %s: %s", (annotation, value) => {
     expect(() => plan({ annotations: { [annotation]: value } })).toThrow(
       expect.objectContaining({ code: "InvalidArgument", message: expect.stringContaining(annotation) }),
@@ -95,6 +97,31 @@ describe("planCapabilityArgs()", () => {
     const annotations = { "podling.dev/ip-addresses": "10.0.0.7", "k8s.aliyun.com/eci-private-ip-address": "10.0.0.7" };
     expect(() => plan({ annotations })).toThrow(
       /must be left out where k8s.aliyun.com\/eci-private-ip-address is given/,
+    );
+  });
+});
+
+describe("checkGivenAddresses()", () => {
+  const given = { interfaceName: "eth0", mac: "", ipv4: "10.0.0.7", ipv6: undefined, moreAddresses: ["10.0.0.8"] };
+
+  test.each([
+    {},
+    { "podling.dev/ip-addresses": "10.0.0.8, 10.0.0.7" },
+    { "k8s.aliyun.com/eci-private-ip-address": "10.0.0.7" },
+    { "k8s.aliyun.com/eci-enable-ipv6": "false" },
+  ])("is content with what was asked for: %j", (annotations) => {
+    checkGivenAddresses(annotations, "net", given);
+  });
+
+  test.each([
+    [{ "podling.dev/ip-addresses": "10.0.0.7,10.0.0.9" }, "10.0.0.9"],
+    [{ "k8s.aliyun.com/eci-enable-ipv6": "true" }, "an IPv6 address"],
+  ])("misses what was not given: %j", (annotations, missed) => {
+    expect(() => checkGivenAddresses(annotations, "net", given)).toThrow(
+      expect.objectContaining({
+        code: "FailedPrecondition",
+        message: `CNI network "net" gave a pod 10.0.0.7, 10.0.0.8, and not ${missed}`,
+      }),
     );
   });
 });
