@@ -21,9 +21,11 @@ import { isEni } from "./network/pod-network.ts";
 import { refuseProviderChange } from "./network/provider-change.ts";
 import { systemRandom } from "./network/system-random.ts";
 import { parseNetworkConfig } from "./network/vpc-config.ts";
+import { networkChecks } from "./network/vpc-inspection.ts";
 import { adminService } from "./rpc/admin-rpcs.ts";
 import { AgentMetrics } from "./rpc/agent-metrics.ts";
 import { type HealthCheck, HealthServer, type HealthServerDeps } from "./rpc/health-server.ts";
+import type { NetworkView } from "./rpc/network-rpcs.ts";
 import { podMetricsText } from "./rpc/pod-metrics-text.ts";
 import { RpcMetrics } from "./rpc/rpc-metrics.ts";
 import { createServer } from "./rpc/server.ts";
@@ -129,6 +131,7 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
       about: { ...about, root, state },
       images,
       fullReference: (reference) => formatReference(parseReference(reference)),
+      network: networkView(deps.network),
       log,
       observe: rpcs.observe,
     }),
@@ -279,6 +282,21 @@ function openNetwork({ instance, network, cluster }: Config, deps: NetworkParts)
   });
   parts.use(manifests.onChange(() => void vpc.refresh()));
   return vpc;
+}
+
+/** What operators may ask of the network; other providers than local-vpc give out nothing of the kind. */
+function networkView(network: NetworkProvider): NetworkView {
+  if (network instanceof LocalVpc) {
+    const { inspection } = network;
+    return { checks: networkChecks, describe: () => inspection.describe(), check: () => inspection.check() };
+  }
+  const refuse = () => {
+    throw new AgentError(
+      "FailedPrecondition",
+      'The network can\'t be shown: this agent has another network.provider than "local-vpc", and knows no vSwitches',
+    );
+  };
+  return { checks: [], describe: refuse, check: refuse };
 }
 
 function openWarmShims(config: Config, launcher: ShimLauncher, layout: HostLayout, log: Log): WarmShims {

@@ -6,6 +6,7 @@ import { readCredentials } from "./credentials.ts";
 import { examine } from "./doctor-command.ts";
 import { addImages } from "./image-commands.ts";
 import { listPods, podColumns } from "./list-commands.ts";
+import { addNet } from "./net-commands.ts";
 import { formatRows, formatValue, type OutputFormat } from "./output.ts";
 import type { DoctorSubject } from "./plan-doctor.ts";
 import { pullWithProgress } from "./pull-command.ts";
@@ -58,6 +59,7 @@ export function createProgram(parts: ProgramParts): Command {
   addPull(program);
   addImages(program);
   addPods(program);
+  addNet(program);
   return program;
 }
 

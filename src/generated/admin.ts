@@ -2,16 +2,26 @@ import type * as grpc from '@grpc/grpc-js';
 import type { MessageTypeDefinition } from '@grpc/proto-loader';
 
 import type { AdminServiceClient as _podling_v1_AdminServiceClient, AdminServiceDefinition as _podling_v1_AdminServiceDefinition } from './podling/v1/AdminService.ts';
+import type { CheckNetworkRequest as _podling_v1_CheckNetworkRequest, CheckNetworkRequest__Output as _podling_v1_CheckNetworkRequest__Output } from './podling/v1/CheckNetworkRequest.ts';
+import type { CheckNetworkResponse as _podling_v1_CheckNetworkResponse, CheckNetworkResponse__Output as _podling_v1_CheckNetworkResponse__Output } from './podling/v1/CheckNetworkResponse.ts';
 import type { CollectImagesRequest as _podling_v1_CollectImagesRequest, CollectImagesRequest__Output as _podling_v1_CollectImagesRequest__Output } from './podling/v1/CollectImagesRequest.ts';
 import type { CollectImagesResponse as _podling_v1_CollectImagesResponse, CollectImagesResponse__Output as _podling_v1_CollectImagesResponse__Output } from './podling/v1/CollectImagesResponse.ts';
+import type { DescribeNetworkRequest as _podling_v1_DescribeNetworkRequest, DescribeNetworkRequest__Output as _podling_v1_DescribeNetworkRequest__Output } from './podling/v1/DescribeNetworkRequest.ts';
+import type { DescribeNetworkResponse as _podling_v1_DescribeNetworkResponse, DescribeNetworkResponse__Output as _podling_v1_DescribeNetworkResponse__Output } from './podling/v1/DescribeNetworkResponse.ts';
+import type { Eip as _podling_v1_Eip, Eip__Output as _podling_v1_Eip__Output } from './podling/v1/Eip.ts';
+import type { Eni as _podling_v1_Eni, Eni__Output as _podling_v1_Eni__Output } from './podling/v1/Eni.ts';
+import type { EniCheck as _podling_v1_EniCheck, EniCheck__Output as _podling_v1_EniCheck__Output } from './podling/v1/EniCheck.ts';
 import type { ImageDecision as _podling_v1_ImageDecision, ImageDecision__Output as _podling_v1_ImageDecision__Output } from './podling/v1/ImageDecision.ts';
 import type { InfoRequest as _podling_v1_InfoRequest, InfoRequest__Output as _podling_v1_InfoRequest__Output } from './podling/v1/InfoRequest.ts';
 import type { InfoResponse as _podling_v1_InfoResponse, InfoResponse__Output as _podling_v1_InfoResponse__Output } from './podling/v1/InfoResponse.ts';
 import type { LeaseImageRequest as _podling_v1_LeaseImageRequest, LeaseImageRequest__Output as _podling_v1_LeaseImageRequest__Output } from './podling/v1/LeaseImageRequest.ts';
 import type { LeaseImageResponse as _podling_v1_LeaseImageResponse, LeaseImageResponse__Output as _podling_v1_LeaseImageResponse__Output } from './podling/v1/LeaseImageResponse.ts';
+import type { NetworkAddress as _podling_v1_NetworkAddress, NetworkAddress__Output as _podling_v1_NetworkAddress__Output } from './podling/v1/NetworkAddress.ts';
 import type { PinImageRequest as _podling_v1_PinImageRequest, PinImageRequest__Output as _podling_v1_PinImageRequest__Output } from './podling/v1/PinImageRequest.ts';
 import type { PinImageResponse as _podling_v1_PinImageResponse, PinImageResponse__Output as _podling_v1_PinImageResponse__Output } from './podling/v1/PinImageResponse.ts';
 import type { PullProgress as _podling_v1_PullProgress, PullProgress__Output as _podling_v1_PullProgress__Output } from './podling/v1/PullProgress.ts';
+import type { SecurityGroup as _podling_v1_SecurityGroup, SecurityGroup__Output as _podling_v1_SecurityGroup__Output } from './podling/v1/SecurityGroup.ts';
+import type { Vswitch as _podling_v1_Vswitch, Vswitch__Output as _podling_v1_Vswitch__Output } from './podling/v1/Vswitch.ts';
 import type { WatchPullsRequest as _podling_v1_WatchPullsRequest, WatchPullsRequest__Output as _podling_v1_WatchPullsRequest__Output } from './podling/v1/WatchPullsRequest.ts';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
@@ -22,16 +32,26 @@ export interface ProtoGrpcType {
   podling: {
     v1: {
       AdminService: SubtypeConstructor<typeof grpc.Client, _podling_v1_AdminServiceClient> & { service: _podling_v1_AdminServiceDefinition }
+      CheckNetworkRequest: MessageTypeDefinition<_podling_v1_CheckNetworkRequest, _podling_v1_CheckNetworkRequest__Output>
+      CheckNetworkResponse: MessageTypeDefinition<_podling_v1_CheckNetworkResponse, _podling_v1_CheckNetworkResponse__Output>
       CollectImagesRequest: MessageTypeDefinition<_podling_v1_CollectImagesRequest, _podling_v1_CollectImagesRequest__Output>
       CollectImagesResponse: MessageTypeDefinition<_podling_v1_CollectImagesResponse, _podling_v1_CollectImagesResponse__Output>
+      DescribeNetworkRequest: MessageTypeDefinition<_podling_v1_DescribeNetworkRequest, _podling_v1_DescribeNetworkRequest__Output>
+      DescribeNetworkResponse: MessageTypeDefinition<_podling_v1_DescribeNetworkResponse, _podling_v1_DescribeNetworkResponse__Output>
+      Eip: MessageTypeDefinition<_podling_v1_Eip, _podling_v1_Eip__Output>
+      Eni: MessageTypeDefinition<_podling_v1_Eni, _podling_v1_Eni__Output>
+      EniCheck: MessageTypeDefinition<_podling_v1_EniCheck, _podling_v1_EniCheck__Output>
       ImageDecision: MessageTypeDefinition<_podling_v1_ImageDecision, _podling_v1_ImageDecision__Output>
       InfoRequest: MessageTypeDefinition<_podling_v1_InfoRequest, _podling_v1_InfoRequest__Output>
       InfoResponse: MessageTypeDefinition<_podling_v1_InfoResponse, _podling_v1_InfoResponse__Output>
       LeaseImageRequest: MessageTypeDefinition<_podling_v1_LeaseImageRequest, _podling_v1_LeaseImageRequest__Output>
       LeaseImageResponse: MessageTypeDefinition<_podling_v1_LeaseImageResponse, _podling_v1_LeaseImageResponse__Output>
+      NetworkAddress: MessageTypeDefinition<_podling_v1_NetworkAddress, _podling_v1_NetworkAddress__Output>
       PinImageRequest: MessageTypeDefinition<_podling_v1_PinImageRequest, _podling_v1_PinImageRequest__Output>
       PinImageResponse: MessageTypeDefinition<_podling_v1_PinImageResponse, _podling_v1_PinImageResponse__Output>
       PullProgress: MessageTypeDefinition<_podling_v1_PullProgress, _podling_v1_PullProgress__Output>
+      SecurityGroup: MessageTypeDefinition<_podling_v1_SecurityGroup, _podling_v1_SecurityGroup__Output>
+      Vswitch: MessageTypeDefinition<_podling_v1_Vswitch, _podling_v1_Vswitch__Output>
       WatchPullsRequest: MessageTypeDefinition<_podling_v1_WatchPullsRequest, _podling_v1_WatchPullsRequest__Output>
     }
   }

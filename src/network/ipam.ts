@@ -36,6 +36,19 @@ export interface VswitchUsage extends PoolUsage {
   readonly vswitchId: string;
 }
 
+/** An address that is not free. */
+export interface TakenAddress {
+  readonly address: string;
+  readonly vswitchId: string;
+  readonly state: "used" | "held" | "cooling";
+  /** The ENI that has it, or had it last. */
+  readonly eniId: string;
+  /** "namespace/name" of the pod it is held for. */
+  readonly holder: string | undefined;
+  /** undefined while it is used. */
+  readonly freeAtMs: number | undefined;
+}
+
 export interface IpamOptions {
   readonly database: Database;
   readonly vswitches: readonly Vswitch[];
@@ -132,6 +145,20 @@ export class Ipam {
     return this.#database
       .all("SELECT DISTINCT eni FROM addresses WHERE state = 'used' AND eni NOT IN (SELECT id FROM enis)")
       .map((row) => String(row["eni"]));
+  }
+
+  /** Every address that is not free, by vSwitch. */
+  taken(nowMs: number): readonly TakenAddress[] {
+    return this.#database
+      .all("SELECT * FROM addresses WHERE state = 'used' OR free_at > ? ORDER BY vswitch, address", nowMs)
+      .map((row) => ({
+        address: String(row["address"]),
+        vswitchId: String(row["vswitch"]),
+        state: row["state"] as TakenAddress["state"],
+        eniId: String(row["eni"]),
+        holder: row["holder"] === null ? undefined : holderName(row).slice(1, -1),
+        freeAtMs: row["free_at"] === null ? undefined : Number(row["free_at"]),
+      }));
   }
 
   /** How full each vSwitch is. */

@@ -30,8 +30,10 @@ import { hasShapingLink, shapingLink } from "./plan-shaping.ts";
 import { ipv6Annotation, planVswitchChoice, type VswitchChoice } from "./plan-vswitch-choice.ts";
 import type { PodNetwork } from "./pod-network.ts";
 import { groupsOfVpc } from "./security-groups.ts";
+import { shuffled } from "./shuffled.ts";
 import { strayPodPins } from "./stray-pins.ts";
 import type { NetworkConfig, Vswitch } from "./vpc-config.ts";
+import { VpcInspection } from "./vpc-inspection.ts";
 import type { VpcRouterSpec } from "./vpc-router-spec.ts";
 import { VpcRouters } from "./vpc-routers.ts";
 
@@ -67,6 +69,8 @@ export class LocalVpc implements NetworkProvider {
   /** Being cut off, and not to get rules again. */
   readonly #leaving = new Set<string>();
   readonly #locks = new KeyedMutex();
+  /** What operators may ask. */
+  readonly inspection: VpcInspection;
   #status: NetworkStatus = { ready: false, reason: "NetworkNotStarted", message: "the network has not been started" };
 
   /** Reads the records. @throws AgentError DataLoss */
@@ -106,6 +110,15 @@ export class LocalVpc implements NetworkProvider {
           vpcId,
           this.#holders().filter(({ id }) => !this.#leaving.has(id)),
         ),
+    });
+    this.inspection = new VpcInspection({
+      ...deps,
+      crossesHost,
+      routers: () => this.#routers.list(),
+      groups: (vpcId) => this.#groups.inForce(vpcId),
+      enis: () => this.#enis.list(),
+      usage: () => this.usage(),
+      taken: () => this.#ipam.taken(deps.nowMs()),
     });
   }
 
@@ -366,16 +379,6 @@ export class LocalVpc implements NetworkProvider {
   #vpcsInUse(): ReadonlySet<string> {
     return new Set(this.#enis.list().map(({ network }) => network.vpcId));
   }
-}
-
-/** Fisher and Yates. */
-function shuffled(ids: readonly string[], random: IpamRandom): readonly string[] {
-  const order = [...ids];
-  for (let left = order.length; left > 1; left--) {
-    const pick = random.below(left);
-    [order[left - 1], order[pick]] = [order[pick] ?? "", order[left - 1] ?? ""];
-  }
-  return order;
 }
 
 function crossesHost({ hostPorts = [], network }: EniRecord): boolean {

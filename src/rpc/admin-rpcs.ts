@@ -7,6 +7,7 @@ import type { PullProgress as PullProgressMessage } from "../generated/podling/v
 import type { CallContext } from "./call-context.ts";
 import { type ImageGcRpcDeps, imageGcRpcs } from "./image-gc-rpcs.ts";
 import { LatestQueue } from "./latest-queue.ts";
+import { type NetworkView, networkRpcs } from "./network-rpcs.ts";
 import type { RpcObserver } from "./rpc-metrics.ts";
 import { type Rpcs, serve } from "./serve.ts";
 
@@ -31,6 +32,7 @@ export interface AdminRpcDeps {
   readonly images: ImageGcRpcDeps["images"] & { onPullProgress(listener: (step: PullStep) => void): Disposable };
   /** The full form of a reference, as the steps have it. @throws AgentError for text that is none */
   readonly fullReference: (reference: string) => string;
+  readonly network: NetworkView;
   readonly log: Log;
   readonly observe?: RpcObserver;
 }
@@ -54,6 +56,7 @@ export function adminService(deps: AdminRpcDeps): AdminService {
     Info: () => ({ ...deps.about, pid: String(process.pid) }),
     WatchPulls: ({ reference }, context) => board.watch(wantedReferences(deps, reference), context),
     ...imageGcRpcs(deps),
+    ...networkRpcs(deps),
   };
   return {
     definition,

@@ -49,6 +49,7 @@ async function startAgent() {
       if (reference === "") throw new AgentError("InvalidArgument", "empty");
       return `full/${reference}:latest`;
     },
+    network: { checks: [], describe: unusedParts, check: unusedParts },
     log,
   });
   const server = new Server();

@@ -2,8 +2,12 @@
 
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
+import type { CheckNetworkRequest as _podling_v1_CheckNetworkRequest, CheckNetworkRequest__Output as _podling_v1_CheckNetworkRequest__Output } from '../../podling/v1/CheckNetworkRequest.ts';
+import type { CheckNetworkResponse as _podling_v1_CheckNetworkResponse, CheckNetworkResponse__Output as _podling_v1_CheckNetworkResponse__Output } from '../../podling/v1/CheckNetworkResponse.ts';
 import type { CollectImagesRequest as _podling_v1_CollectImagesRequest, CollectImagesRequest__Output as _podling_v1_CollectImagesRequest__Output } from '../../podling/v1/CollectImagesRequest.ts';
 import type { CollectImagesResponse as _podling_v1_CollectImagesResponse, CollectImagesResponse__Output as _podling_v1_CollectImagesResponse__Output } from '../../podling/v1/CollectImagesResponse.ts';
+import type { DescribeNetworkRequest as _podling_v1_DescribeNetworkRequest, DescribeNetworkRequest__Output as _podling_v1_DescribeNetworkRequest__Output } from '../../podling/v1/DescribeNetworkRequest.ts';
+import type { DescribeNetworkResponse as _podling_v1_DescribeNetworkResponse, DescribeNetworkResponse__Output as _podling_v1_DescribeNetworkResponse__Output } from '../../podling/v1/DescribeNetworkResponse.ts';
 import type { InfoRequest as _podling_v1_InfoRequest, InfoRequest__Output as _podling_v1_InfoRequest__Output } from '../../podling/v1/InfoRequest.ts';
 import type { InfoResponse as _podling_v1_InfoResponse, InfoResponse__Output as _podling_v1_InfoResponse__Output } from '../../podling/v1/InfoResponse.ts';
 import type { LeaseImageRequest as _podling_v1_LeaseImageRequest, LeaseImageRequest__Output as _podling_v1_LeaseImageRequest__Output } from '../../podling/v1/LeaseImageRequest.ts';
@@ -14,6 +18,23 @@ import type { PullProgress as _podling_v1_PullProgress, PullProgress__Output as 
 import type { WatchPullsRequest as _podling_v1_WatchPullsRequest, WatchPullsRequest__Output as _podling_v1_WatchPullsRequest__Output } from '../../podling/v1/WatchPullsRequest.ts';
 
 export interface AdminServiceClient extends grpc.Client {
+  /**
+   * Compares the records with the kernel: links, addresses, routes, neighbours and every rule and set of the routers and
+   * the host. Nothing is changed. Pods that come and go meanwhile are no difference.
+   */
+  CheckNetwork(argument: _podling_v1_CheckNetworkRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_CheckNetworkResponse__Output>): grpc.ClientUnaryCall;
+  CheckNetwork(argument: _podling_v1_CheckNetworkRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_podling_v1_CheckNetworkResponse__Output>): grpc.ClientUnaryCall;
+  CheckNetwork(argument: _podling_v1_CheckNetworkRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_CheckNetworkResponse__Output>): grpc.ClientUnaryCall;
+  CheckNetwork(argument: _podling_v1_CheckNetworkRequest, callback: grpc.requestCallback<_podling_v1_CheckNetworkResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * Compares the records with the kernel: links, addresses, routes, neighbours and every rule and set of the routers and
+   * the host. Nothing is changed. Pods that come and go meanwhile are no difference.
+   */
+  checkNetwork(argument: _podling_v1_CheckNetworkRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_CheckNetworkResponse__Output>): grpc.ClientUnaryCall;
+  checkNetwork(argument: _podling_v1_CheckNetworkRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_podling_v1_CheckNetworkResponse__Output>): grpc.ClientUnaryCall;
+  checkNetwork(argument: _podling_v1_CheckNetworkRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_CheckNetworkResponse__Output>): grpc.ClientUnaryCall;
+  checkNetwork(argument: _podling_v1_CheckNetworkRequest, callback: grpc.requestCallback<_podling_v1_CheckNetworkResponse__Output>): grpc.ClientUnaryCall;
+  
   /**
    * Removes the images that the configuration's [images.gc] gives up now, or only says which, and why each other one
    * stays. Joins a collection that runs. What a container, a pull, a pin or a lease needs is never removed.
@@ -30,6 +51,21 @@ export interface AdminServiceClient extends grpc.Client {
   collectImages(argument: _podling_v1_CollectImagesRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_podling_v1_CollectImagesResponse__Output>): grpc.ClientUnaryCall;
   collectImages(argument: _podling_v1_CollectImagesRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_CollectImagesResponse__Output>): grpc.ClientUnaryCall;
   collectImages(argument: _podling_v1_CollectImagesRequest, callback: grpc.requestCallback<_podling_v1_CollectImagesResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
+   * Says what the provider local-vpc has given out, from its records. FailedPrecondition with another provider.
+   */
+  DescribeNetwork(argument: _podling_v1_DescribeNetworkRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_DescribeNetworkResponse__Output>): grpc.ClientUnaryCall;
+  DescribeNetwork(argument: _podling_v1_DescribeNetworkRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_podling_v1_DescribeNetworkResponse__Output>): grpc.ClientUnaryCall;
+  DescribeNetwork(argument: _podling_v1_DescribeNetworkRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_DescribeNetworkResponse__Output>): grpc.ClientUnaryCall;
+  DescribeNetwork(argument: _podling_v1_DescribeNetworkRequest, callback: grpc.requestCallback<_podling_v1_DescribeNetworkResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * Says what the provider local-vpc has given out, from its records. FailedPrecondition with another provider.
+   */
+  describeNetwork(argument: _podling_v1_DescribeNetworkRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_DescribeNetworkResponse__Output>): grpc.ClientUnaryCall;
+  describeNetwork(argument: _podling_v1_DescribeNetworkRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_podling_v1_DescribeNetworkResponse__Output>): grpc.ClientUnaryCall;
+  describeNetwork(argument: _podling_v1_DescribeNetworkRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_podling_v1_DescribeNetworkResponse__Output>): grpc.ClientUnaryCall;
+  describeNetwork(argument: _podling_v1_DescribeNetworkRequest, callback: grpc.requestCallback<_podling_v1_DescribeNetworkResponse__Output>): grpc.ClientUnaryCall;
   
   /**
    * Says which agent answers and how it is set up.
@@ -97,10 +133,21 @@ export interface AdminServiceClient extends grpc.Client {
 
 export interface AdminServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
+   * Compares the records with the kernel: links, addresses, routes, neighbours and every rule and set of the routers and
+   * the host. Nothing is changed. Pods that come and go meanwhile are no difference.
+   */
+  CheckNetwork: grpc.handleUnaryCall<_podling_v1_CheckNetworkRequest__Output, _podling_v1_CheckNetworkResponse>;
+  
+  /**
    * Removes the images that the configuration's [images.gc] gives up now, or only says which, and why each other one
    * stays. Joins a collection that runs. What a container, a pull, a pin or a lease needs is never removed.
    */
   CollectImages: grpc.handleUnaryCall<_podling_v1_CollectImagesRequest__Output, _podling_v1_CollectImagesResponse>;
+  
+  /**
+   * Says what the provider local-vpc has given out, from its records. FailedPrecondition with another provider.
+   */
+  DescribeNetwork: grpc.handleUnaryCall<_podling_v1_DescribeNetworkRequest__Output, _podling_v1_DescribeNetworkResponse>;
   
   /**
    * Says which agent answers and how it is set up.
@@ -128,7 +175,9 @@ export interface AdminServiceHandlers extends grpc.UntypedServiceImplementation 
 }
 
 export interface AdminServiceDefinition extends grpc.ServiceDefinition {
+  CheckNetwork: MethodDefinition<_podling_v1_CheckNetworkRequest, _podling_v1_CheckNetworkResponse, _podling_v1_CheckNetworkRequest__Output, _podling_v1_CheckNetworkResponse__Output>
   CollectImages: MethodDefinition<_podling_v1_CollectImagesRequest, _podling_v1_CollectImagesResponse, _podling_v1_CollectImagesRequest__Output, _podling_v1_CollectImagesResponse__Output>
+  DescribeNetwork: MethodDefinition<_podling_v1_DescribeNetworkRequest, _podling_v1_DescribeNetworkResponse, _podling_v1_DescribeNetworkRequest__Output, _podling_v1_DescribeNetworkResponse__Output>
   Info: MethodDefinition<_podling_v1_InfoRequest, _podling_v1_InfoResponse, _podling_v1_InfoRequest__Output, _podling_v1_InfoResponse__Output>
   LeaseImage: MethodDefinition<_podling_v1_LeaseImageRequest, _podling_v1_LeaseImageResponse, _podling_v1_LeaseImageRequest__Output, _podling_v1_LeaseImageResponse__Output>
   PinImage: MethodDefinition<_podling_v1_PinImageRequest, _podling_v1_PinImageResponse, _podling_v1_PinImageRequest__Output, _podling_v1_PinImageResponse__Output>

@@ -1,0 +1,8 @@
+// Original file: proto/podling/v1/admin.proto
+
+
+export interface CheckNetworkRequest {
+}
+
+export interface CheckNetworkRequest__Output {
+}
