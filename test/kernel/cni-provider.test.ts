@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { newId } from "../../src/common/ids.ts";
-import type { CniSettings } from "../../src/network/cni/cni-provider.ts";
+import type { CniIntervals, CniSettings } from "../../src/network/cni/cni-provider.ts";
 import { refuseProviderChange } from "../../src/network/provider-change.ts";
 import { Database } from "../../src/state/database.ts";
 import { killSession } from "../../src/system/captured-process.ts";
@@ -47,10 +47,10 @@ describe.skipIf(cannotRun())("CniProvider with plugins that write down what they
     writeFileSync(join(directory, "fresh"), typeof content === "string" ? content : JSON.stringify(content));
     renameSync(join(directory, "fresh"), join(confDir, file));
   }
-  const newBed = (settings: Partial<CniSettings> = {}) =>
-    new ProviderBed(cniKind({ confDir, binDirs: [plugins.directory, "/nowhere"], ...settings }));
-  async function startedBed(settings: Partial<CniSettings> = {}): Promise<ProviderBed> {
-    const bed = newBed(settings);
+  const newBed = (settings: Partial<CniSettings> = {}, intervals?: CniIntervals) =>
+    new ProviderBed(cniKind({ confDir, binDirs: [plugins.directory, "/nowhere"], ...settings }, intervals));
+  async function startedBed(settings: Partial<CniSettings> = {}, intervals?: CniIntervals): Promise<ProviderBed> {
+    const bed = newBed(settings, intervals);
     await bed.provider.start(bed.live);
     return bed;
   }
@@ -422,18 +422,45 @@ describe.skipIf(cannotRun())("CniProvider with plugins that write down what they
     ]);
   });
 
-  test("tries again what it could not take away at its start, and starts nevertheless", async () => {
+  test("starts whatever it can't take away, and tries that again and again", async () => {
     write();
-    await using bed = await startedBed();
+    await using bed = await startedBed({}, { retryMs: 100, gcMs: 3_600_000 });
     const pod = await bed.addPod();
     bed.live.delete(pod.id);
     plugins.answer("first", "DEL", fails(999, "not now"));
+    plugins.forget();
     await bed.restart();
     expect(bed.provider.status().ready).toBe(true);
+    await expect.poll(() => plugins.names().filter((name) => name === "first DEL").length, soon).toBeGreaterThan(2);
     expect(rows(bed)).toEqual([pod.id]);
     plugins.answer("first", "DEL", undefined);
-    await bed.restart();
     await expect.poll(() => rows(bed), soon).toEqual([]);
+  });
+
+  test("runs GC again and again, and never beside an ADD or a DEL, of which many go side by side", async () => {
+    write(list({ plugins: [{ type: "first" }] }));
+    plugins.answer("first", "ADD", `sleep 0.2; ${addingAddress("10.255.0.7/24")}`);
+    plugins.answer("first", "DEL", "sleep 0.1");
+    plugins.answer("first", "GC", "sleep 0.1");
+    await using bed = await startedBed({ gc: true }, { retryMs: 3_600_000, gcMs: 50 });
+    const lives = Array.from({ length: 8 }, async () => {
+      const { id } = await bed.addPod();
+      await bed.removePod(id);
+    });
+    await Promise.all(lives);
+    const running = { ADD: 0, DEL: 0, GC: 0 };
+    let mostAdds = 0;
+    let collections = 0;
+    for (const line of plugins.spans()) {
+      const [edge = "", , command = ""] = line.split(" ");
+      if (command !== "ADD" && command !== "DEL" && command !== "GC") continue;
+      running[command] += edge === "begin" ? 1 : -1;
+      mostAdds = Math.max(mostAdds, running.ADD);
+      if (running.GC > 0) expect(running).toEqual({ ADD: 0, DEL: 0, GC: 1 });
+      if (line === "end first GC") collections++;
+    }
+    expect(mostAdds).toBeGreaterThan(1);
+    expect(collections).toBeGreaterThan(1);
   });
 
   test("kills at its start the plugins that an earlier agent of the instance did not live to see end, and not their daemons", async () => {

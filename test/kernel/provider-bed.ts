@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { newId } from "../../src/common/ids.ts";
 import { createLog } from "../../src/common/log.ts";
 import { noManifests } from "../../src/manifests/node-manifests.ts";
-import { CniProvider, type CniSettings } from "../../src/network/cni/cni-provider.ts";
+import { type CniIntervals, CniProvider, type CniSettings } from "../../src/network/cni/cni-provider.ts";
 import { LocalVpc } from "../../src/network/local-vpc.ts";
 import type { AttachRequest, NetworkProvider } from "../../src/network/network-provider.ts";
 import type { PodInterface } from "../../src/network/pod-network.ts";
@@ -182,7 +182,10 @@ export function bridgeKind(
 }
 
 /** Plugins of a test's own. */
-export function cniKind(settings: Partial<CniSettings> & Pick<CniSettings, "confDir" | "binDirs">): ProviderKind {
+export function cniKind(
+  settings: Partial<CniSettings> & Pick<CniSettings, "confDir" | "binDirs">,
+  intervals?: CniIntervals,
+): ProviderKind {
   return {
     make: ({ instance, database, kernel }) =>
       new CniProvider({
@@ -191,6 +194,7 @@ export function cniKind(settings: Partial<CniSettings> & Pick<CniSettings, "conf
         database,
         kernel,
         log: createLog("silent"),
+        ...(intervals && { intervals }),
       }),
     leftovers: async () => [],
     [Symbol.asyncDispose]: async () => undefined,

@@ -40,14 +40,19 @@ export interface CniProviderDeps {
   readonly database: Database;
   readonly kernel: KernelWorker;
   readonly log: Log;
+  readonly intervals?: CniIntervals;
+}
+
+export interface CniIntervals {
+  /** Between tries to take away what could not be taken away at the start. */
+  readonly retryMs: number;
+  readonly gcMs: number;
 }
 
 const interfaceName = "eth0";
 /** How long the start waits for plugins to tidy up after pods that are gone; they go on behind it. */
 const headStartMs = 2_000;
-/** Between tries to take away what could not be taken away at the start. */
-const retryMs = 60_000;
-const gcMs = 3_600_000;
+const usualIntervals: CniIntervals = { retryMs: 60_000, gcMs: 3_600_000 };
 /** How long an end waits for plugins that run behind anybody's back; the next start kills those that go on. */
 const stopGraceMs = 5_000;
 
@@ -79,7 +84,7 @@ export class CniProvider implements NetworkProvider {
   }
 
   async start(live: ReadonlySet<string>): Promise<void> {
-    const { instance, kernel, log, settings } = this.#deps;
+    const { instance, kernel, log, settings, intervals = usualIntervals } = this.#deps;
     try {
       prepareNetnsDirectory();
       const killed = await killStrayPlugins(instance, settings.binDirs);
@@ -95,9 +100,10 @@ export class CniProvider implements NetworkProvider {
       const released = [...plan.release.map(({ sandboxId }) => sandboxId), ...unreadable];
       this.#tidying = this.#tidy(released, plan.check, strayPins);
       await Promise.race([this.#tidying, delay(headStartMs)]);
-      void this.#repeat(retryMs, () => this.#releaseAll([...this.#leftovers]));
-      void this.#repeat(gcMs, () => this.#collectGarbage());
+      void this.#repeat(intervals.retryMs, () => this.#releaseAll([...this.#leftovers]));
+      void this.#repeat(intervals.gcMs, () => this.#collectGarbage());
     } catch (error) {
+      await this.stop();
       this.#watch.fail("NetworkStartFailed", errorText(error));
       throw asAgentError("Cannot start the network", error);
     }
@@ -154,7 +160,7 @@ export class CniProvider implements NetworkProvider {
     this.#attachments.put(record);
     failpoint("net.cni-recorded");
     await using undo = new AsyncDisposableStack();
-    undo.defer(() => this.#takeAway(record));
+    undo.defer(() => this.#undo(record));
     let result: CniResult | undefined;
     for (const plugin of network.plugins) {
       const output = await this.#programs.run(planAdd(network, plugin, target, result));
@@ -168,6 +174,19 @@ export class CniProvider implements NetworkProvider {
     failpoint("net.cni-attached");
     undo.move();
     return podInterface;
+  }
+
+  /** Never rejects: the pod's removal tries again. */
+  async #undo(record: AttachmentRecord): Promise<void> {
+    try {
+      await this.#takeAway(record);
+    } catch (error) {
+      const { sandboxId } = record;
+      this.#deps.log.error(
+        { sandboxId, error: errorText(error) },
+        "what a failed pod has of its network stays for now",
+      );
+    }
   }
 
   /** Runs the DELs; the record goes when all have succeeded, so that its addresses stay the pod's until then. */
