@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { randomBytes, randomInt, randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +14,7 @@ import { type NetworkSettings, parseNetworkConfig } from "../../src/network/vpc-
 import { PinnedNamespaces } from "../../src/runtime/pod-namespaces.ts";
 import { Database } from "../../src/state/database.ts";
 import { KernelWorker } from "../../src/system/kernel-worker.ts";
+import { unroutedBlock } from "../support/unrouted-block.ts";
 
 export const pythonServer = `
 import socket, sys
@@ -35,19 +36,16 @@ except OSError as e: print('failed ' + (str(e.errno) if e.errno else 'timeout'))
 
 /** A configuration of random ranges, so that tests of several people can run at once. */
 export function randomSettings(change: Partial<NetworkSettings["vpcs"][number]> = {}): NetworkSettings {
-  const octet = randomInt(200, 250);
-  const third = randomInt(0, 16) * 16;
+  const block = unroutedBlock();
   const prefix = `fd${randomBytes(1).toString("hex")}:${randomBytes(2).toString("hex")}:${randomBytes(2).toString("hex")}`;
   return {
-    vpcs: [
-      { id: "vpc-t", cidr: `10.${octet}.${third}.0/20`, ipv6Cidr: `${prefix}::/56`, natGateway: false, ...change },
-    ],
+    vpcs: [{ id: "vpc-t", cidr: `${block}.0/20`, ipv6Cidr: `${prefix}::/56`, natGateway: false, ...change }],
     vswitches: [
       {
         id: "vsw-t",
         vpc: change.id ?? "vpc-t",
         zone: "z",
-        cidr: `10.${octet}.${third}.0/24`,
+        cidr: `${block}.0/24`,
         ipv6Cidr: `${prefix}::/64`,
       },
     ],

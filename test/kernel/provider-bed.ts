@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from "node:crypto";
+import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +16,7 @@ import { Database } from "../../src/state/database.ts";
 import { KernelWorker } from "../../src/system/kernel-worker.ts";
 import { BridgeNetwork, type PluginBuild } from "../support/cni-network.ts";
 import { networkPins } from "../support/instance-objects.ts";
+import { unroutedBlock } from "../support/unrouted-block.ts";
 import { randomInstance, randomSettings } from "./network-bed.ts";
 
 /** What a provider is built on: one agent's run. */
@@ -60,7 +61,12 @@ export class ProviderBed implements AsyncDisposable {
 
   static async started(kind: ProviderKind): Promise<ProviderBed> {
     const bed = new ProviderBed(kind);
-    await bed.provider.start(bed.live);
+    try {
+      await bed.provider.start(bed.live);
+    } catch (error) {
+      await bed[Symbol.asyncDispose]();
+      throw error;
+    }
     return bed;
   }
 
@@ -173,9 +179,8 @@ export function bridgeKind(
   settings: Partial<CniSettings> = {},
 ): ProviderKind & { readonly network: BridgeNetwork } {
   const directory = mkdtempSync(join(tmpdir(), "podling-cni-"));
-  const [second, third] = [randomInt(200, 250), randomInt(0, 256)];
-  const ipv6 = `fd${second.toString(16)}:${third.toString(16)}:${randomInt(1, 65_536).toString(16)}::/64`;
-  const network = new BridgeNetwork(directory, { ipv4: `10.${second}.${third}.0/24`, ipv6 }, plugins);
+  const ipv6 = `fd${randomBytes(1).toString("hex")}:${randomInt(1, 65_536).toString(16)}:${randomInt(1, 65_536).toString(16)}::/64`;
+  const network = new BridgeNetwork(directory, { ipv4: `${unroutedBlock()}.0/24`, ipv6 }, plugins);
   network.write();
   const kind = cniKind({ confDir: network.confDir, binDirs: [plugins.directory], ...settings });
   return { ...kind, network, ...bridgeEnds(network) };
