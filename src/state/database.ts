@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { AgentError } from "../common/errors.ts";
+import { layBallast, recordsFault, releaseBallast, reserveRoom } from "./full-disk.ts";
 import { migrations } from "./migrations.ts";
 
 /** A row as SQLite gives it. */
@@ -27,21 +28,39 @@ export class Database implements Disposable {
   static open(path: string): Database {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     try {
-      const sqlite = new DatabaseSync(path);
-      chmodSync(path, 0o600);
-      sqlite.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;");
-      const database = new Database(sqlite);
-      database.#migrate(path);
-      return database;
+      return Database.#openOrThrow(path);
     } catch (error) {
-      if (error instanceof AgentError) throw error;
+      if (error instanceof AgentError && error.code !== "ResourceExhausted") throw error;
+      try {
+        // Whatever it is: a disk that is full shows itself by several errors.
+        if (releaseBallast(path)) return Database.#openOrThrow(path);
+      } catch (second) {
+        if (second instanceof AgentError) throw second;
+      }
       throw new AgentError("DataLoss", `Cannot open the records in "${path}"`, { cause: error });
     }
   }
 
+  static #openOrThrow(path: string): Database {
+    using undo = new DisposableStack();
+    const sqlite = undo.adopt(new DatabaseSync(path), (opened) => opened.close());
+    chmodSync(path, 0o600);
+    sqlite.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;");
+    const database = new Database(sqlite);
+    database.#migrate(path);
+    if (reserveRoom(sqlite)) layBallast(path);
+    else if (releaseBallast(path)) reserveRoom(sqlite);
+    undo.move();
+    return database;
+  }
+
   /** Runs a statement that returns nothing. @returns how many rows it changed */
   run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepare(sql).run(...values).changes);
+    try {
+      return Number(this.#prepare(sql).run(...values).changes);
+    } catch (error) {
+      throw recordsFault(error);
+    }
   }
 
   /** The first row of a query, or undefined. */
@@ -65,7 +84,7 @@ export class Database implements Disposable {
       return result;
     } catch (error) {
       if (this.#sqlite.isTransaction) this.#sqlite.exec("ROLLBACK");
-      throw error;
+      throw recordsFault(error);
     } finally {
       this.#depth--;
     }
