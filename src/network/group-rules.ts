@@ -135,8 +135,15 @@ export class GroupRules implements AsyncDisposable {
     const groups = this.inForce(router.vpc.id);
     if (this.#routers.get(router.vpc.id)?.declared === declaration(groups)) return;
     const bindings = this.#deps.bindings(router.vpc.id);
-    await kernel.run(planRouterRules(router, bindings, groups));
+    const before = this.#routers.get(router.vpc.id);
+    // Known from the turn on in which the worker gets them: what is asked of it later finds them there.
     this.noteRules(router, bindings, groups);
+    try {
+      await kernel.run(planRouterRules(router, bindings, groups));
+    } catch (error) {
+      if (before !== undefined) this.#routers.set(router.vpc.id, before);
+      throw error;
+    }
     const gone = new Set(bindings.flatMap(({ groups: ids }) => ids).filter((id) => !groups.has(id)));
     log.info({ vpc: router.vpc.id, groups: [...groups.keys()] }, "security groups are in force");
     if (gone.size > 0) {

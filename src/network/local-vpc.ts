@@ -114,6 +114,7 @@ export class LocalVpc implements NetworkProvider {
     this.inspection = new VpcInspection({
       ...deps,
       crossesHost,
+      settle: () => this.refresh(),
       routers: () => this.#routers.list(),
       groups: (vpcId) => this.#groups.inForce(vpcId),
       enis: () => this.#enis.list(),

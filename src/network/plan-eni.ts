@@ -77,8 +77,9 @@ export function eniAlias(instance: string, eniId: string): string {
 }
 
 /**
- * Cuts an ENI off: what its pod sends is dropped from now on, answers included. It takes no lock of the network stack,
- * which may be busy for 20 ms with the removal of another pod; routes go with the link. Doing it again does nothing.
+ * Cuts an ENI off: what its pod sends is dropped from now on, answers included. Unless it has an EIP, it takes no lock of
+ * the network stack, which may be busy for 20 ms with the removal of another pod; the router's routes go with the link.
+ * Doing it again does nothing.
  */
 export function planEniCut(router: VpcRouterSpec, instance: string, eni: EniRecord): readonly KernelCommand[] {
   return [

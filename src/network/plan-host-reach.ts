@@ -2,6 +2,7 @@ import { AgentError } from "../common/errors.ts";
 import type { AddressInfo, LinkInfo, RouteInfo } from "../system/kernel-command.ts";
 import { type Cidr, cidrOverlaps, formatCidr, parseCidr } from "./cidr.ts";
 import type { Vpc } from "./vpc-config.ts";
+import { hostLinkPrefix } from "./vpc-router-spec.ts";
 
 /** The host's network as found. */
 export interface HostNetwork {
@@ -48,6 +49,24 @@ export function checkHostReach(vpc: Vpc, ownLink: string, host: HostNetwork): vo
         cidrOverlaps(cidr, parseCidr("host route", destination)),
     );
     if (clash !== undefined) throw conflict(vpc, cidr, clash, host);
+  }
+}
+
+/**
+ * Checks that no other agent leads these addresses to a router of its own.
+ * @param own links to this agent's routers
+ * @throws AgentError FailedPrecondition naming the other's link
+ */
+export function checkEips(ranges: readonly Cidr[], own: ReadonlySet<string>, host: HostNetwork): void {
+  for (const { destination, linkIndex } of host.routes) {
+    const link = host.links.find(({ index }) => index === linkIndex);
+    if (link === undefined || !link.name.startsWith(hostLinkPrefix) || own.has(link.name)) continue;
+    const clash = ranges.find((range) => cidrOverlaps(range, parseCidr("host route", destination)));
+    if (clash === undefined) continue;
+    throw new AgentError(
+      "FailedPrecondition",
+      `Cannot use ${formatCidr(clash)} of network.eips or network.eip_pools: this host leads ${destination} to link "${link.name}" (${link.alias})`,
+    );
   }
 }
 

@@ -102,6 +102,7 @@ export function parseNetworkConfig(settings: NetworkSettings): NetworkConfig {
   refuseTwins("network.eip_pools", eipPools);
   const vpcs = settings.vpcs.map((vpc, index) => parseVpc(`network.vpcs[${index}]`, vpc, settings.vswitches, eips));
   refuseSharedEips(vpcs);
+  refuseInsideVpcs(vpcs, eips, eipPools);
   const vswitches = settings.vswitches.map((vswitch, index) =>
     parseVswitch(`network.vswitches[${index}]`, vswitch, vpcs),
   );
@@ -173,6 +174,20 @@ function parseSnatEntry(
     );
   }
   return { source, address: eip?.address };
+}
+
+/** An address inside a VPC is a pod's. */
+function refuseInsideVpcs(vpcs: readonly Vpc[], eips: readonly Eip[], pools: readonly EipPool[]): void {
+  const ranges = [
+    ...eips.map(({ address }, index) => ({ field: `network.eips[${index}].address`, text: `${address}/32` })),
+    ...pools.map(({ cidr }, index) => ({ field: `network.eip_pools[${index}].cidr`, text: formatCidr(cidr) })),
+  ];
+  for (const { field, text } of ranges) {
+    const vpc = vpcs.find(({ cidr }) => cidrOverlaps(cidr, parseCidr(field, text)));
+    if (vpc !== undefined) {
+      throw invalid(field, text.replace(/\/32$/, ""), `outside ${formatCidr(vpc.cidr)} of VPC "${vpc.id}"`);
+    }
+  }
 }
 
 /** Answers from the internet can be led to one router only. */

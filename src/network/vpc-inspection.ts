@@ -35,6 +35,8 @@ export interface VpcInspectionDeps {
   readonly enis: () => readonly EniRecord[];
   readonly usage: () => readonly VswitchUsage[];
   readonly taken: () => readonly TakenAddress[];
+  /** Waits for changes of security groups that are declared already. */
+  readonly settle: () => Promise<void>;
   /** Those whose ports or addresses the host leads to them. */
   readonly crossesHost: (eni: EniRecord) => boolean;
 }
@@ -68,10 +70,11 @@ export class VpcInspection {
   /** Compares records and kernel. @throws SystemError */
   async check(): Promise<NetworkCheck> {
     for (let attempt = 1; ; attempt++) {
+      await this.#deps.settle();
       const before = this.#fingerprint();
       const check = await this.#compare();
       const clean = check.differences.length === 0 && check.enis.every(({ differences }) => differences.length === 0);
-      const settled = before === this.#fingerprint() && !before.includes("allocating");
+      const settled = before === this.#fingerprint() && !/ (?:allocating|releasing)$/m.test(before);
       if (clean || settled || attempt === attempts) return check;
       await sleep(pauseMs);
     }

@@ -13,7 +13,7 @@ import type { GroupRules } from "./group-rules.ts";
 import type { EniBinding } from "./plan-eni.ts";
 import { planEipRoutes, snatAddresses } from "./plan-host-eips.ts";
 import { planHostPortSysctls } from "./plan-host-ports.ts";
-import { checkHostReach, type HostNetwork, podMtu, takenRanges } from "./plan-host-reach.ts";
+import { checkEips, checkHostReach, type HostNetwork, podMtu, takenRanges } from "./plan-host-reach.ts";
 import { planHostRules, planHostRulesRemoval } from "./plan-host-rules.ts";
 import { planLinkNet } from "./plan-link-net.ts";
 import type { NetworkConfig, Vpc } from "./vpc-config.ts";
@@ -89,6 +89,9 @@ export class VpcRouters {
       if (outdated || !wanted) this.#doomed.push(spec);
       if (wanted) this.#specs.set(record.id, spec);
     }
+    const own = new Set([...this.#doomed, ...this.#specs.values()].map(({ hostLink }) => hostLink));
+    const eips = config.eips.map(({ address }) => parseCidr("EIP", `${address}/32`));
+    checkEips([...eips, ...config.eipPools.map(({ cidr }) => cidr)], own, host);
   }
 
   /** Every router there shall be. */

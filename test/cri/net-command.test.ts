@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { Agent } from "../support/agent.ts";
 import { runCommand } from "../support/command.ts";
 import { podConfig } from "../support/requests.ts";
 import { cannotRun } from "../support/requirements.ts";
@@ -179,4 +180,13 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc"))("podling net", (
     expect((await net("mapping", "-o", "json")).exitCode).toBe(1);
     await world().crictl.run("rmp", "-f", sandbox);
   });
+});
+
+test.skipIf(cannotRun("runc"))("podling net says so where the provider has nothing of the kind", async () => {
+  await using agent = await Agent.start({ network: () => ({ provider: "cni" }) });
+  for (const command of ["enis", "check"]) {
+    const result = await runCommand([program, "net", command, "--address", agent.socket]);
+    expect([result.exitCode, result.stdout]).toEqual([1, ""]);
+    expect(result.stderr).toContain('another network.provider than "local-vpc"');
+  }
 });

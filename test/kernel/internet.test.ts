@@ -203,6 +203,21 @@ describe("an EIP", () => {
   });
 });
 
+describe("two agents", () => {
+  test("don't lead the same address to two routers: the second does not start", async () => {
+    const range = pool();
+    const eipPools = [{ id: "pippool-a", cidr: `${range}.0/24`, isp: "BGP" as const }];
+    await using one = await startedBed({ ...randomSettings(), eipPools });
+    await one.addPod({ [key("eci-with-eip")]: "true" });
+    await using two = new NetworkBed({ ...randomSettings(), eipPools });
+    await expect(two.vpc.start(new Set())).rejects.toMatchObject({
+      code: "FailedPrecondition",
+      message: expect.stringMatching(new RegExp(`${range}\\.0/24 .*podling/${one.instance}/vpc/vpc-t`)),
+    });
+    expect(two.leftovers()).toEqual([]);
+  });
+});
+
 describe("an IPv6 address that leads to the internet", () => {
   const forwarding = spawnSync("sysctl", ["-n", "net.ipv6.conf.all.forwarding"], { encoding: "utf8" }).stdout.trim();
 

@@ -61,6 +61,12 @@ describe("parseNetworkConfig()", () => {
       "an EIP of one VPC",
     ],
     ["two EIPs of one address", { ...good, eips: [eip, { ...eip, id: "eip-m" }] }, "network.eips[1].address"],
+    ["an EIP inside a VPC", { ...good, eips: [{ ...eip, address: "10.0.200.1" }] }, "network.eips[0].address"],
+    [
+      "a pool inside a VPC",
+      { ...good, eipPools: [{ id: "p", cidr: "10.0.200.0/24", isp: "BGP" }] },
+      'outside 10.0.0.0/16 of VPC "vpc-a"',
+    ],
     ["an IPv6 EIP", { ...good, eips: [{ ...eip, address: "2001:db8::1" }] }, "network.eips[0].address"],
     [
       "a pool too large",
