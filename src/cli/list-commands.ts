@@ -12,6 +12,7 @@ export interface ImageRow {
   readonly tags: readonly string[];
   readonly digests: readonly string[];
   readonly sizeBytes: number;
+  readonly pinned: boolean;
 }
 
 /** A pod, as `podling pods -o json` prints it. */
@@ -74,7 +75,13 @@ async function addressesOf(client: AgentClient, id: string): Promise<readonly st
 }
 
 function imageRow(image: Image__Output): ImageRow {
-  return { id: image.id, tags: image.repo_tags, digests: image.repo_digests, sizeBytes: Number(image.size) };
+  return {
+    id: image.id,
+    tags: image.repo_tags,
+    digests: image.repo_digests,
+    sizeBytes: Number(image.size),
+    pinned: image.pinned,
+  };
 }
 
 function podRow(pod: PodSandbox__Output, addresses: readonly string[]): PodRow {

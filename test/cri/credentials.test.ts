@@ -268,16 +268,20 @@ describe.skipIf(cannotRun("crictl", "docker-registry"))("pulls without credentia
   });
 
   test("an annotation's instance gives a login by a signed call, once for many pulls", async () => {
-    const annotations = { "k8s.aliyun.com/acr-instance-ids": "cn-beijing:cri-far,cri-own" };
+    const annotations = { "k8s.aliyun.com/acr-instance-ids": "cri-gone,cn-beijing:cri-far,cri-own" };
     const sandbox_config = { metadata: { name: "p", namespace: "n", uid: "u", attempt: 0 }, annotations };
     for (let round = 0; round < 2; round++) {
       await client.call("PullImage", { image: { image: image.reference }, sandbox_config });
       await client.call("RemoveImage", { image: { image: image.id } });
     }
+    // Of an instance that there is not, nothing is kept.
+    const gone = { action: "ListInstanceEndpoint", instanceId: "cri-gone", regionId: "cn-shanghai" };
     expect(acr.calls).toEqual([
+      gone,
       { action: "ListInstanceEndpoint", instanceId: "cri-far", regionId: "cn-beijing" },
       { action: "ListInstanceEndpoint", instanceId: "cri-own", regionId: "cn-shanghai" },
       { action: "GetAuthorizationToken", instanceId: "cri-own", regionId: "cn-shanghai" },
+      gone,
     ]);
     expect(acr.keysGiven).toBe(1);
   });

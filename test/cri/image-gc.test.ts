@@ -118,6 +118,11 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc"))("collection of i
     expect(await podling("pin", referenceOf("pinned"))).toContain(pushed.get("pinned")?.id);
     expect(await podling("lease", referenceOf("leased"), "--for", "1h")).toMatch(/^sha256:\S+ until 2\d\d\d-/);
     expect(Object.fromEntries(await images())).toMatchObject({ configured: true, pinned: true, free: false });
+    const listed = JSON.parse(await podling("-o", "json")) as { tags: string[]; pinned: boolean }[];
+    expect(listed.filter(({ pinned }) => pinned).map(({ tags }) => nameOf(tags[0] ?? ""))).toEqual([
+      "configured",
+      "pinned",
+    ]);
 
     const spaceBefore = availableBytes();
     const planned = await rows("--dry-run");

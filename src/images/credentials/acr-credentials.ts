@@ -38,11 +38,18 @@ export class AcrCredentials implements CredentialSource {
 
   async find(request: CredentialRequest, signal: AbortSignal): Promise<readonly RegistryCredentials[]> {
     const found: RegistryCredentials[] = [];
+    let failure: unknown;
     for (const target of this.#targets(request)) {
-      if (!(await this.#serves(target, request.reference.registry.toLowerCase(), signal))) continue;
-      const { username, password } = await this.#token(target, signal);
-      found.push({ username, password });
+      try {
+        if (!(await this.#serves(target, request.reference.registry.toLowerCase(), signal))) continue;
+        const { username, password } = await this.#token(target, signal);
+        found.push({ username, password });
+      } catch (error) {
+        // One instance that is gone must not hide the one that has the image.
+        failure ??= error;
+      }
     }
+    if (found.length === 0 && failure !== undefined) throw failure;
     return found;
   }
 

@@ -1,4 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { AgentError } from "../../../src/common/errors.ts";
 import { helperOf, parseDockerConfig, writtenCredentials } from "../../../src/images/credentials/docker-config.ts";
 import { parseReference } from "../../../src/images/reference.ts";
 
@@ -40,6 +42,34 @@ describe("docker config.json", () => {
 
   test("without helpers there is none", () => {
     expect(helperOf(read({}), parseReference("busybox"))).toBeUndefined();
+  });
+
+  test("whatever the file holds, it is read or refused by an AgentError", () => {
+    const key = fc.constantFrom("auths", "credHelpers", "credsStore", "r.io", "auth", "username", "__proto__");
+    const { tree } = fc.letrec((tie) => ({
+      tree: fc.oneof(
+        { maxDepth: 4 },
+        fc.jsonValue({ maxDepth: 0 }),
+        fc.dictionary(key, tie("tree")),
+        fc.array(tie("tree")),
+      ),
+    }));
+    const file = fc.oneof(
+      tree.map((value) => Buffer.from(JSON.stringify(value) ?? "")),
+      fc.uint8Array(),
+    );
+    fc.assert(
+      fc.property(file, (bytes) => {
+        try {
+          const config = parseDockerConfig(bytes, "docker config");
+          writtenCredentials(config, parseReference("r.io/app"));
+          helperOf(config, parseReference("r.io/app"));
+        } catch (error) {
+          expect(error).toBeInstanceOf(AgentError);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   test.each([
