@@ -39,6 +39,8 @@ minimum_age = "2m"                   # what was used, pulled or asked for since 
 maximum_age = "0s"                   # what has not been used for so long goes, whatever space there is; "0s": nothing does
 interval = "5m"                      # between two looks; "0s": only by podling images gc
 pinned = []                          # never removed: references, with * for any text, such as "registry.k8s.io/pause:*"
+[images.caches]
+limit = 100                          # image caches at a time; beyond it, unused ones of the strategy LRU go
 [registry]
 config_path = "/etc/podling/certs.d" # containerd's hosts.toml layout
 docker_config = ""                   # credentials for pulls that bring none: a docker config.json, such as "/root/.docker/config.json"

@@ -133,6 +133,8 @@ export interface Config {
     readonly parallelLayers: number;
     readonly durable: boolean;
     readonly gc: ImageGcConfig;
+    /** How many image caches there may be. */
+    readonly caches: { readonly limit: number };
   };
   readonly registry: RegistryConfig;
   readonly network: {
@@ -229,6 +231,9 @@ export const configSchema = z.strictObject({
       interval: duration,
       pinned: z.array(filled, "must be an array of image references, in which * stands for any text"),
     }),
+    caches: section({
+      limit: z.int("must be a whole number").min(1, "must be 1 or more").max(10_000, "must be at most 10000"),
+    }),
   }),
   registry: section({
     config_path: absolutePath,
@@ -298,6 +303,7 @@ export function toConfig(file: z.output<typeof configSchema>): Config {
       parallelLayers: file.images.parallel_layers,
       durable: file.images.durable,
       gc: toImageGc(file.images.gc),
+      caches: file.images.caches,
     },
     registry: toRegistry(file.registry),
     network: {

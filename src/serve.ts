@@ -7,9 +7,12 @@ import { newId } from "./common/ids.ts";
 import { KeyedMutex } from "./common/keyed-mutex.ts";
 import { createLog, type Log } from "./common/log.ts";
 import type { Config } from "./config-schema.ts";
+import { followManifests } from "./images/caches/follow-manifests.ts";
+import { PodImageCaches } from "./images/caches/pod-image-caches.ts";
 import { chooseSnapshotter } from "./images/choose-snapshotter.ts";
 import { openCredentialSources } from "./images/credentials/open-sources.ts";
-import { Images, type ImagesOptions } from "./images/images.ts";
+import { Images } from "./images/images.ts";
+import type { ImagesOptions } from "./images/images-options.ts";
 import { ensureInitLayer } from "./images/init-layer.ts";
 import { formatReference, parseReference } from "./images/reference.ts";
 import type { SnapshotForm } from "./images/snapshot-form.ts";
@@ -82,7 +85,8 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
   const manifests = parts.use(await ManifestDirectory.open({ directory: config.manifests.dir, log }));
   const acrConfiguration = () => manifests.current.acrConfiguration;
   const credentialSources = openCredentialSources(config.registry, acrConfiguration, parts);
-  const images = parts.use(openImages(config, snapshotter, { database, credentialSources, log }));
+  const caches = { limit: config.images.caches.limit, pullSecrets: () => manifests.current.pullSecrets };
+  const images = parts.use(openImages(config, snapshotter, { database, credentialSources, caches, log }));
   const deps = await openSandboxDeps(config, { database, images, manifests, log, parts });
   const sandboxes = new SandboxService(deps);
   deps.shims.onLost((id) => void sandboxes.shimLost(id));
@@ -106,6 +110,7 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
 
   const holds = new Map(deps.containers.list().map((record) => [record.id, heldChainIds(record)]));
   await images.recover(holds, deps.containers.unreadable.size > 0);
+  parts.use(followManifests(images.caches, manifests, config.manifests.dir));
   // A pod whose record can't be read may run: its addresses are not free.
   await deps.network.start(new Set([...deps.sandboxes.list().map(({ id }) => id), ...deps.sandboxes.unreadable]));
   parts.defer(() => deps.network.stop());
@@ -130,6 +135,7 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
     adminService({
       about: { ...about, root, state },
       images,
+      imageCaches: images.caches,
       fullReference: (reference) => formatReference(parseReference(reference)),
       network: networkView(deps.network),
       log,
@@ -173,7 +179,12 @@ function readiness(phase: AgentPhase, parts: ReturnType<SandboxService["status"]
 function openImages(
   config: Config,
   snapshotter: SnapshotForm,
-  { database, credentialSources, log }: Pick<ImagesOptions, "database" | "credentialSources" | "log">,
+  {
+    database,
+    credentialSources,
+    caches,
+    log,
+  }: Pick<ImagesOptions, "database" | "credentialSources" | "caches" | "log">,
 ): Images {
   return new Images({
     rootDirectory: config.root,
@@ -185,6 +196,7 @@ function openImages(
     parallelLayers: config.images.parallelLayers,
     durable: config.images.durable,
     gc: config.images.gc,
+    ...(caches !== undefined && { caches }),
   });
 }
 
@@ -237,6 +249,13 @@ async function openSandboxDeps(
     locks: new KeyedMutex(),
     ...stores,
     images,
+    imageCaches: new PodImageCaches({
+      caches: images.caches,
+      manifests: () => manifests.current,
+      onNode: (reference) => images.resolve(reference),
+      newId,
+      log,
+    }),
     network,
     namespaces: new PinnedNamespaces(kernel),
     cgroups,

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { AgentError, errorText } from "../common/errors.ts";
 import { AgentClient } from "./agent-client.ts";
+import { addCaches } from "./cache-commands.ts";
 import { type ClientOptions, clientCommand, formatOption } from "./client-options.ts";
 import { readCredentials } from "./credentials.ts";
 import { examine } from "./doctor-command.ts";
@@ -58,6 +59,7 @@ export function createProgram(parts: ProgramParts): Command {
   addDoctor(program, parts);
   addPull(program);
   addImages(program);
+  addCaches(program);
   addPods(program);
   addNet(program);
   return program;

@@ -1,35 +1,31 @@
 import { join } from "node:path";
 import { AgentError, errorText, hasCode } from "../common/errors.ts";
 import { type Digest, newId } from "../common/ids.ts";
-import type { Log } from "../common/log.ts";
-import type { Database } from "../state/database.ts";
 import { RecordTable } from "../state/record-table.ts";
-import { defaultLimits, type TransferLimits } from "./blob-source.ts";
+import { defaultLimits } from "./blob-source.ts";
+import { cacheStore, type PullTaker } from "./caches/cache-store.ts";
+import { decodeImageCache } from "./caches/image-cache-record.ts";
+import { ImageCaches } from "./caches/image-caches.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { ContentStore } from "./content-store.ts";
-import {
-  type CredentialRequest,
-  type CredentialSource,
-  noPod,
-  type PullingPod,
-} from "./credentials/credential-source.ts";
+import { type CredentialRequest, noPod, type PullingPod } from "./credentials/credential-source.ts";
 import { loadRegistryHosts } from "./hosts-config.ts";
 import { ImageCatalogue } from "./image-catalogue.ts";
-import { ImageGc, type ImageGcSettings } from "./image-gc.ts";
+import { ImageGc } from "./image-gc.ts";
 import { gcFacts } from "./image-gc-facts.ts";
 import { decodeImageRecord, type ImageRecord } from "./image-record.ts";
 import { decodeImageUse, ImageUses } from "./image-uses.ts";
+import type { ImagesOptions } from "./images-options.ts";
 import { decodeIngestRecord } from "./ingest-record.ts";
 import { Ingests } from "./ingests.ts";
 import { readDigest } from "./json-document.ts";
 import { LayerFlights } from "./layer-flights.ts";
-import type { LayerLimits } from "./layer-job.ts";
 import { LayerPool } from "./layer-pool.ts";
 import { PinnedReferences } from "./pinned-references.ts";
 import { hostPlatform } from "./platform.ts";
 import { pullImage } from "./pull-image.ts";
 import { ProgressFeed, type PullProgress } from "./pull-progress.ts";
-import { formatReference, parseReference } from "./reference.ts";
+import { formatReference, type ImageReference, parseReference } from "./reference.ts";
 import { RegistryAccess } from "./registry-access.ts";
 import { RegistryAuth } from "./registry-auth.ts";
 import { credentialsKey, type RegistryCredentials } from "./registry-credentials.ts";
@@ -39,28 +35,7 @@ import type { SnapshotForm } from "./snapshot-form.ts";
 import { SnapshotKeeper } from "./snapshot-keeper.ts";
 import { SnapshotStore } from "./snapshot-store.ts";
 
-export interface ImagesOptions {
-  /** The agent's `root`. */
-  readonly rootDirectory: string;
-  readonly database: Database;
-  readonly log: Log;
-  /** Directory of the hosts.toml files; "": none. */
-  readonly registryConfigPath: string;
-  /** What layers are unpacked as from now on; those that are here stay as they are. */
-  readonly snapshotter: SnapshotForm;
-  /** Layers unpacked at a time; 0: from the cores. */
-  readonly parallelLayers: number;
-  /** Whether an image is on stable storage before it is recorded. */
-  readonly durable: boolean;
-  readonly limits?: TransferLimits;
-  /** What one layer may cost. */
-  readonly layerLimits?: LayerLimits;
-  /** When images that nobody uses go; without it none do. `pinned` as {@link PinnedReferences} takes it. */
-  /** Where credentials come from for pulls without; whoever opened them closes them. */
-  readonly credentialSources?: readonly CredentialSource[];
-  readonly gc?: ImageGcSettings & { readonly pinned: readonly string[] };
-}
-
+const noCaches = { limit: 0, pullSecrets: () => new Map() };
 const noGc = { highPercent: 100, lowPercent: 100, minimumAgeMs: 0, maximumAgeMs: 0, intervalMs: 0, pinned: [] };
 
 export interface PullRequest {
@@ -90,6 +65,12 @@ export class Images implements AsyncDisposable {
   readonly #pinned: PinnedReferences;
   /** Removes what nobody uses; started by {@link recover}. */
   readonly gc: ImageGc;
+  /** Sets of images kept ready for pods; gone on with by {@link recover}. */
+  readonly caches: ImageCaches;
+  readonly #taker: PullTaker = {
+    add: (record, together) => this.#add(record, together),
+    tell: (event) => this.#progress.tell(event),
+  };
   readonly #pulls = new SharedWork<ImageRecord>();
   readonly #progress = new ProgressFeed();
 
@@ -143,6 +124,24 @@ export class Images implements AsyncDisposable {
       remove: (id) => this.remove(id),
       log: options.log,
     });
+    this.caches = new ImageCaches({
+      table: new RecordTable(database, "image_caches", decodeImageCache),
+      transaction: (body) => database.transaction(body),
+      store: cacheStore({
+        bring: (reference, ...rest) => this.#bring({ reference, pod: noPod }, ...rest),
+        tell: (event) => this.#progress.tell(event),
+        add: (image) => void this.#add(image),
+        catalogue: this.#catalogue,
+        snapshots: this.#snapshots,
+        keeper: this.#keeper,
+        ingests: this.#ingests,
+        collect: () => this.#collect(),
+      }),
+      ...(options.caches ?? noCaches),
+      newId,
+      nowMs: Date.now,
+      log: options.log,
+    });
   }
 
   /**
@@ -153,9 +152,13 @@ export class Images implements AsyncDisposable {
    */
   async pull(request: PullRequest, signal?: AbortSignal): Promise<ImageRecord> {
     const reference = parseReference(request.reference);
+    const cached = this.#fromCache(reference);
+    if (cached !== undefined) return cached;
     const wanted = { reference, pod: request.pod ?? noPod };
     const key = `${formatReference(reference)} ${credentialsKey(request.auth)} ${this.#access.audience(wanted)}`;
-    return await this.#pulls.run(key, signal, (workSignal) => this.#pull(wanted, request.auth, workSignal));
+    return await this.#pulls.run(key, signal, (workSignal) =>
+      this.#bring(wanted, request.auth, this.#taker, workSignal),
+    );
   }
 
   /**
@@ -233,9 +236,9 @@ export class Images implements AsyncDisposable {
    */
   async recover(holds: ReadonlyMap<string, readonly string[]>, keepAll = false): Promise<void> {
     const { database, log } = this.#options;
-    const onBad = (id: string, error: unknown) =>
-      log.error({ imageId: id, error: errorText(error) }, "image record unreadable, left alone");
-    this.#catalogue.load(onBad);
+    this.#catalogue.load((id, error) =>
+      log.error({ imageId: id, error: errorText(error) }, "image record unreadable, left alone"),
+    );
     this.#uses.load();
     await this.#snapshots.recover();
     for (const image of this.#catalogue.list()) {
@@ -244,11 +247,13 @@ export class Images implements AsyncDisposable {
       this.#catalogue.remove(image.id);
     }
     for (const [containerId, topChainIds] of holds) this.hold(containerId, topChainIds);
+    this.caches.load();
     const present = this.#snapshots.list().map(({ chainId }) => chainId);
     if (keepAll) this.#keeper.hold(`${containers}s whose records can't be read`, present);
     database.run("DELETE FROM ingests");
     await this.#collect();
     this.gc.start();
+    this.caches.start();
   }
 
   /** What images take on disk. `mountpoint` is an existing path on their file system. */
@@ -270,6 +275,7 @@ export class Images implements AsyncDisposable {
   /** Aborts and rolls back pulls under way, ends the worker threads and connections. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.gc[Symbol.asyncDispose]();
+    await this.caches[Symbol.asyncDispose]();
     await this.#pulls.close();
     await this.#layers.close();
     await this.#pool[Symbol.asyncDispose]();
@@ -323,21 +329,30 @@ export class Images implements AsyncDisposable {
     return facts;
   }
 
-  async #pull(
+  /** What a Ready cache has by the digest that is asked for needs no registry: it can be nothing else. */
+  #fromCache(reference: ImageReference): ImageRecord | undefined {
+    if (reference.digest === undefined) return undefined;
+    const name = formatReference(reference);
+    const image = this.caches.serving(name)?.image;
+    return image && this.#shown(this.#add({ ...image, tags: [], digests: [name] }));
+  }
+
+  async #bring(
     wanted: CredentialRequest,
     auth: RegistryCredentials | undefined,
+    { add, tell }: PullTaker,
     signal: AbortSignal,
   ): Promise<ImageRecord> {
     try {
       return await pullImage(
         {
           content: this.#content,
-          catalogue: { add: (record, together) => this.#add(record, together) },
+          catalogue: { add },
           ingests: this.#ingests,
           flights: this.#flights,
           snapshots: this.#snapshots,
           host: hostPlatform(process.arch),
-          tell: (event) => this.#progress.tell(event),
+          tell,
           nowMs: Date.now,
         },
         wanted.reference,
@@ -365,6 +380,6 @@ export class Images implements AsyncDisposable {
     this.#unmountUnneeded();
     await this.#keeper.collect();
     const images = this.#catalogue.list().flatMap((image) => image.contentDigests);
-    this.#content.retain(new Set([...images, ...this.#ingests.contents()]));
+    this.#content.retain(new Set([...images, ...this.#ingests.contents(), ...this.caches.contentDigests()]));
   }
 }

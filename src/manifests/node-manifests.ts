@@ -1,8 +1,10 @@
 import { AgentError } from "../common/errors.ts";
 import { type AcrConfiguration, isAcrConfiguration, parseAcrConfiguration } from "./acr-configuration.ts";
 import { type EciProfile, emptyEciProfile, isEciProfile, parseEciProfile } from "./eci-profile.ts";
+import { type ImageCacheManifest, imageCacheApiVersion, parseImageCache } from "./image-cache.ts";
 import type { Manifest } from "./manifest.ts";
 import { type PodNetworking, parsePodNetworking, podNetworkingApiVersion } from "./pod-networking.ts";
+import { isPullSecret, type PullSecrets, parsePullSecret } from "./pull-secret.ts";
 import { parseSecurityGroup, type SecurityGroup, securityGroupApiVersion } from "./security-group.ts";
 
 /** What the manifests of a node say, read and checked. */
@@ -14,6 +16,9 @@ export interface NodeManifests {
   readonly podNetworkings: readonly PodNetworking[];
   /** By name; one of the id of a configured group stands in its place. */
   readonly securityGroups: readonly SecurityGroup[];
+  /** By name. */
+  readonly imageCaches: readonly ImageCacheManifest[];
+  readonly pullSecrets: PullSecrets;
   /** Labels of the namespaces that have a manifest. CRI callers don't tell a namespace's labels. */
   readonly namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
@@ -23,6 +28,8 @@ export const noManifests: NodeManifests = {
   acrConfiguration: undefined,
   podNetworkings: [],
   securityGroups: [],
+  imageCaches: [],
+  pullSecrets: new Map(),
   namespaces: new Map(),
 };
 
@@ -46,6 +53,11 @@ export function readNodeManifests(manifests: readonly Manifest[]): NodeManifests
       .filter(({ apiVersion, kind }) => apiVersion === securityGroupApiVersion && kind === "SecurityGroup")
       .map(parseSecurityGroup)
       .sort((a, b) => (a.id < b.id ? -1 : 1)),
+    imageCaches: manifests
+      .filter(({ apiVersion, kind }) => apiVersion === imageCacheApiVersion && kind === "ImageCache")
+      .map(parseImageCache)
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    pullSecrets: new Map(manifests.filter(isPullSecret).map(parsePullSecret)),
     namespaces: new Map(
       manifests
         .filter(({ apiVersion, kind }) => apiVersion === "v1" && kind === "Namespace")

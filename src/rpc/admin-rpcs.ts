@@ -5,6 +5,7 @@ import type { ProtoGrpcType } from "../generated/admin.ts";
 import type { AdminServiceHandlers } from "../generated/podling/v1/AdminService.ts";
 import type { PullProgress as PullProgressMessage } from "../generated/podling/v1/PullProgress.ts";
 import type { CallContext } from "./call-context.ts";
+import { type ImageCacheRpcDeps, imageCacheRpcs } from "./image-cache-rpcs.ts";
 import { type ImageGcRpcDeps, imageGcRpcs } from "./image-gc-rpcs.ts";
 import { LatestQueue } from "./latest-queue.ts";
 import { type NetworkView, networkRpcs } from "./network-rpcs.ts";
@@ -30,6 +31,7 @@ export interface AdminRpcDeps {
     readonly state: string;
   };
   readonly images: ImageGcRpcDeps["images"] & { onPullProgress(listener: (step: PullStep) => void): Disposable };
+  readonly imageCaches: ImageCacheRpcDeps["imageCaches"];
   /** The full form of a reference, as the steps have it. @throws AgentError for text that is none */
   readonly fullReference: (reference: string) => string;
   readonly network: NetworkView;
@@ -52,16 +54,21 @@ export function adminService(deps: AdminRpcDeps): AdminService {
   const { podling } = loadPackage("podling/v1/admin.proto") as unknown as ProtoGrpcType;
   const definition = podling.v1.AdminService.service;
   const board = new PullBoard(deps.images);
+  const caches = imageCacheRpcs(deps);
   const rpcs: Rpcs<AdminServiceHandlers> = {
     Info: () => ({ ...deps.about, pid: String(process.pid) }),
     WatchPulls: ({ reference }, context) => board.watch(wantedReferences(deps, reference), context),
     ...imageGcRpcs(deps),
     ...networkRpcs(deps),
+    ...caches.rpcs,
   };
   return {
     definition,
     implementation: serve<AdminServiceHandlers>(definition, rpcs, deps.log, deps.observe),
-    [Symbol.dispose]: () => board[Symbol.dispose](),
+    [Symbol.dispose]: () => {
+      board[Symbol.dispose]();
+      caches[Symbol.dispose]();
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import type { ContainerId, SandboxId } from "../common/ids.ts";
 import type { KeyedMutex } from "../common/keyed-mutex.ts";
 import type { Log } from "../common/log.ts";
+import type { PodImageCaches } from "../images/caches/pod-image-caches.ts";
 import type { Images } from "../images/images.ts";
 import type { NetworkProvider } from "../network/network-provider.ts";
 import type { Cgroups } from "../runtime/cgroups.ts";
@@ -39,6 +40,7 @@ export interface SandboxDeps {
   readonly sandboxes: SandboxStore;
   readonly containers: ContainerStore;
   readonly images: Pick<Images, "resolve" | "hold" | "release" | "lowerDirectories" | "snapshotterOf">;
+  readonly imageCaches: Pick<PodImageCaches, "choose" | "withImage">;
   readonly network: NetworkProvider;
   readonly namespaces: PodNamespaces;
   readonly cgroups: Cgroups;

@@ -26,6 +26,7 @@ export async function describeSandbox(deps: DescribeDeps, record: SandboxRecord)
     metadata: record.spec.metadata,
     namespaceOptions: record.spec.namespaces,
     resources: podResources(record),
+    imageCache: imageCacheOf(record),
     runtimeSpec: await readRuntimeSpec(paths.bundle),
   };
 }
@@ -45,6 +46,21 @@ export async function describeContainer(deps: DescribeDeps, record: ContainerRec
     cgroupPath: paths.cgroup,
     bundlePath: paths.bundle,
     runtimeSpec: await readRuntimeSpec(paths.bundle),
+  };
+}
+
+/** The image cache it was given and why, with the annotation that the cloud would write back to the pod; null: it asked for none. */
+function imageCacheOf({ imageCache }: SandboxRecord): object | null {
+  if (imageCache === undefined) return null;
+  const { cacheId, cacheName, reason, images, builtCacheId, wish } = imageCache;
+  return {
+    id: cacheId,
+    name: cacheName,
+    reason,
+    images,
+    madeOfItsImages: builtCacheId,
+    wish,
+    annotations: cacheId === "" ? {} : { "k8s.aliyun.com/eci-matched-image-cache": cacheId },
   };
 }
 

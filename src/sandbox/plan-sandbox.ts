@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { AgentError } from "../common/errors.ts";
 import type { SandboxId } from "../common/ids.ts";
+import type { PodImageCache } from "../images/caches/pod-image-cache.ts";
 import { pickLevel, type SelinuxContexts } from "../runtime/selinux-label.ts";
 import { refuseSelinuxOptions } from "../runtime/spec-confinement.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
@@ -15,6 +16,8 @@ export interface SandboxFacts {
   readonly defaultHandler: string;
   /** Handlers whose pods can have a user namespace. */
   readonly userNamespaces: ReadonlySet<string>;
+  /** The image cache that its annotations ask for. */
+  readonly imageCache?: PodImageCache | undefined;
   /** Absent: the host has no SELinux. */
   readonly selinux?: { readonly contexts: SelinuxContexts; readonly takenLevels: ReadonlySet<string> };
 }
@@ -44,6 +47,7 @@ export function planSandbox(spec: SandboxSpec, facts: SandboxFacts): SandboxReco
     network: undefined,
     message: "",
     ...(selinuxLevel !== undefined && { selinuxLevel }),
+    ...(facts.imageCache !== undefined && { imageCache: facts.imageCache }),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { SandboxId } from "../common/ids.ts";
+import type { PodImageCache } from "../images/caches/pod-image-cache.ts";
 import type { PodInterface } from "../network/pod-network.ts";
 import type { Resources } from "../runtime/container-settings.ts";
 import type { SandboxSpec } from "./sandbox-spec.ts";
@@ -37,6 +38,8 @@ export interface SandboxRecord {
   readonly resources?: PodResources;
   /** On a host with SELinux: the level that only this pod has, such as "s0:c1,c2". */
   readonly selinuxLevel?: string;
+  /** What became of its wish for an image cache; absent: it has none. */
+  readonly imageCache?: PodImageCache;
   /** Why it isn't ready, for people. */
   readonly message: string;
 }

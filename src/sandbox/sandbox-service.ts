@@ -17,6 +17,7 @@ import type { SandboxDeps } from "./deps.ts";
 import { describeContainer, describeSandbox } from "./describe.ts";
 import { dialPod, requireReady } from "./dial-pod.ts";
 import { type ExecCommand, execInContainer, execOnStreams } from "./exec-in-container.ts";
+import { noteContainerImage } from "./note-container-image.ts";
 import { containerNameKey, joinExistingContainer, planContainer } from "./plan-container.ts";
 import { joinExistingSandbox, planSandbox, sandboxNameKey } from "./plan-sandbox.ts";
 import { takenLevels } from "./pod-selinux.ts";
@@ -59,11 +60,14 @@ export class SandboxService {
       await this.#settleNamesake(spec);
       const existing = joinExistingSandbox(spec, deps.sandboxes.list());
       if (existing !== undefined) return existing.id;
+      const { metadata, labels, annotations } = spec;
+      const imageCache = deps.imageCaches.choose({ namespace: metadata.namespace, labels, annotations });
       using warm = deps.warmShims.take(deps.handlers.get(spec.runtimeHandler || deps.defaultHandler));
       const record = planSandbox(spec, {
         id: warm?.id ?? parseSandboxId(deps.newId()),
         createdAtMs: deps.clock.next(),
         bootId: deps.bootId,
+        imageCache,
         handlers: [...deps.handlers.keys()],
         defaultHandler: deps.defaultHandler,
         userNamespaces: new Set([...deps.features].flatMap(([name, can]) => (can.userNamespaces ? [name] : []))),
@@ -125,7 +129,11 @@ export class SandboxService {
     const create = this.#creates.run(containerNameKey(sandboxId, spec), async () => {
       using _lock = await deps.locks.acquire(sandboxId);
       const existing = joinExistingContainer(sandboxId, spec, deps.containers.list());
-      if (existing !== undefined) return existing.id;
+      // Noted for a retry as well: the agent may have ended between the creation and the note.
+      if (existing !== undefined) {
+        noteContainerImage(deps, sandboxId, spec);
+        return existing.id;
+      }
       const plan = planContainer(spec, {
         id: parseContainerId(deps.newId()),
         createdAtMs: deps.clock.next(),
@@ -133,7 +141,9 @@ export class SandboxService {
         image: deps.images.resolve(spec.image),
         mountImages: this.#mountImages(spec),
       });
-      return await createContainer(deps, plan);
+      const id = await createContainer(deps, plan);
+      noteContainerImage(deps, sandboxId, spec);
+      return id;
     });
     return whileAlive(create, signal);
   }

@@ -53,4 +53,8 @@ export const migrations: readonly string[] = [
   -- pods' attachments to a CNI network
   CREATE TABLE attachments (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
   `,
+  `
+  -- sets of images kept ready for pods
+  CREATE TABLE image_caches (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+  `,
 ];

@@ -6,6 +6,7 @@ export type RecordTableName =
   | "containers"
   | "images"
   | "image_uses"
+  | "image_caches"
   | "snapshots"
   | "ingests"
   | "vpcs"

@@ -70,7 +70,7 @@ const defaults: Config = {
       { name: "crun", shim: "containerd-shim-runc-v2", binary: "crun" },
     ],
   },
-  images: { snapshotter: "auto", parallelLayers: 0, durable: true, gc: defaultGc },
+  images: { snapshotter: "auto", parallelLayers: 0, durable: true, gc: defaultGc, caches: { limit: 100 } },
   registry: {
     configPath: "/etc/podling/certs.d",
     dockerConfig: "",
@@ -135,7 +135,7 @@ const accepted: ReadonlyArray<readonly [string, string, Partial<Config>]> = [
     'profile = "node"\nimages.durable = false\nimages.parallel_layers = 4\nimages.snapshotter = "erofs"',
     {
       profile: "node",
-      images: { snapshotter: "erofs", parallelLayers: 4, durable: false, gc: defaultGc },
+      images: { snapshotter: "erofs", parallelLayers: 4, durable: false, gc: defaultGc, caches: { limit: 100 } },
     },
   ],
   [
@@ -153,6 +153,7 @@ const accepted: ReadonlyArray<readonly [string, string, Partial<Config>]> = [
           intervalMs: 0,
           pinned: ["registry.k8s.io/pause:*"],
         },
+        caches: { limit: 100 },
       },
     },
   ],
@@ -280,7 +281,7 @@ const refused: ReadonlyArray<readonly [string, string, readonly string[]]> = [
     'root = "/r"\nprofil = "node"\n[images]\ndurable = true\n"para\\nllel" = 1\n[network]\n[[network.vpcs]]\nid = "v"\ncidr = "c"\nipv6_cidr = "d"\nnat = true\n[nowhere.x]\n',
     [
       "config.toml:2: unknown key profil: known here are instance, root, state, profile, grpc, streaming, metrics, runtime, images, registry, network, storage, manifests, cluster",
-      'config.toml:5: unknown key images."para\\nllel": known here are snapshotter, parallel_layers, durable, gc',
+      'config.toml:5: unknown key images."para\\nllel": known here are snapshotter, parallel_layers, durable, gc, caches',
       "config.toml:7: network.vswitches: must have at least one entry",
       "config.toml:11: unknown key network.vpcs[0].nat: known here are id, cidr, ipv6_cidr, nat_gateway, snat_entries",
       "config.toml:12: unknown key nowhere: known here are instance, root, state, profile, grpc, streaming, metrics, runtime, images, registry, network, storage, manifests, cluster",
@@ -445,7 +446,7 @@ describe("loadConfig()", () => {
       "conf.d/2.toml": '[storage]\nephemeral_size = "-1"\n[[network.vswitches]]\nid = "vsw-a"\n',
     });
     expect(faultsOf(path)).toEqual([
-      "conf.d/1.toml:3: unknown key images.foo: known here are snapshotter, parallel_layers, durable, gc",
+      "conf.d/1.toml:3: unknown key images.foo: known here are snapshotter, parallel_layers, durable, gc, caches",
       'conf.d/2.toml:2: storage.ephemeral_size = "-1": must be a size such as "30Gi"',
       "conf.d/2.toml:3: network.vpcs: must have at least one entry",
       "conf.d/2.toml:3: network.vswitches[0].cidr is missing: must be text that is not empty",

@@ -21,7 +21,7 @@ test("every failpoint of src is in the table, and the table has no other", () =>
   );
   expect(found.toSorted()).toEqual(Object.keys(killPoints).toSorted());
   expect(new Set(Object.keys(killPoints).map((name) => name.split(".")[0]))).toEqual(
-    new Set(["pull", "run", "create", "start", "exec", "stop", "remove", "recover", "net", "update", "warm"]),
+    new Set(["pull", "run", "create", "start", "exec", "stop", "remove", "recover", "net", "update", "warm", "cache"]),
   );
 });
 

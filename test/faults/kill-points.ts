@@ -13,6 +13,7 @@
  * - `indexed`, `indexed-recovery`: as `life` and `recovery`, with layers kept as EROFS indexes
  * - `warm`: an agent launches shims ahead of their pods, and gives one to a pod (warm-shims.test.ts)
  * - `cni`: a pod's life on a CNI network with a port of the host (cni.test.ts)
+ * - `cache`, `cache-update`, `cache-failure`: an image cache is made and deleted, is changed, can't be made (image-caches.test.ts)
  * - `host`: an agent starts on a host without anything of it, runs nothing, and ends
  */
 export type Course =
@@ -30,6 +31,9 @@ export type Course =
   | "indexed-recovery"
   | "warm"
   | "cni"
+  | "cache"
+  | "cache-update"
+  | "cache-failure"
   | "host";
 
 /** Every failpoint there is; a test compares the list with src. */
@@ -136,6 +140,15 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "net.cni-attached": "cni",
   "net.cni-plugin-deleted": "cni",
   "net.cni-forgotten": "cni",
+
+  "cache.recorded": "cache",
+  "cache.begun": "cache",
+  "cache.image-kept": "cache",
+  "cache.ready": "cache",
+  "cache.update-recorded": "cache-update",
+  "cache.failed": "cache-failure",
+  "cache.forgotten": "cache",
+  "cache.removed": "cache",
 
   "warm.bundle-written": "warm",
   "warm.shim-ready": "warm",

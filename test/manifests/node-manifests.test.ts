@@ -48,6 +48,8 @@ describe("readNodeManifests()", () => {
         },
       ],
       securityGroups: [],
+      imageCaches: [],
+      pullSecrets: new Map(),
       eciProfile: {
         ...emptyEciProfile,
         vpcId: "vpc-a",

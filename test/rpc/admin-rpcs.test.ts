@@ -28,6 +28,15 @@ const unusedImages = {
   gc: { explain: unusedParts, collect: unusedParts },
 };
 
+/** As above: test/cri/image-caches.test.ts. */
+const unusedCaches = {
+  create: unusedParts,
+  get: unusedParts,
+  list: unusedParts,
+  delete: unusedParts,
+  onChange: unusedParts,
+};
+
 /** An agent with this service alone, and the source of its steps. */
 async function startAgent() {
   const directory = mkdtempSync(join(tmpdir(), "podling-admin-"));
@@ -45,6 +54,7 @@ async function startAgent() {
         return { [Symbol.dispose]: () => void listeners.delete(listener) };
       },
     },
+    imageCaches: unusedCaches,
     fullReference: (reference) => {
       if (reference === "") throw new AgentError("InvalidArgument", "empty");
       return `full/${reference}:latest`;

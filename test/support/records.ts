@@ -4,7 +4,16 @@ import { DatabaseSync } from "node:sqlite";
 import type { InstancePlace } from "./instance-objects.ts";
 
 /** Tables whose rows must go with the pods; images and snapshots have an owner of their own. */
-const recordTables = ["sandboxes", "containers", "ingests", "enis", "attachments", "images", "snapshots"] as const;
+const recordTables = [
+  "sandboxes",
+  "containers",
+  "ingests",
+  "enis",
+  "attachments",
+  "image_caches",
+  "images",
+  "snapshots",
+] as const;
 
 /** Ids of the agent's records by table, and the addresses that are in use, read beside the running agent. */
 export function readRecords(place: InstancePlace): Readonly<Record<string, readonly string[]>> {
