@@ -16,7 +16,6 @@ import {
   matched,
   newImageCache,
   planCreation,
-  planElimination,
   planExpiry,
   planManifests,
   sameSpec,
@@ -180,14 +179,6 @@ export class ImageCaches implements AsyncDisposable {
   /** The documents that caches keep. */
   contentDigests(): readonly Digest[] {
     return [...this.#records.values()].flatMap(keptImages).flatMap(({ contentDigests }) => contentDigests);
-  }
-
-  /** Gives up the cache that may go first, where room is needed. @returns whether there was one */
-  async eliminateOne(): Promise<boolean> {
-    const [victim] = planElimination(this.list());
-    if (victim === undefined) return false;
-    await this.#remove(victim.id, "eliminated to make room");
-    return true;
   }
 
   /** Removes the caches whose time is over. */
