@@ -68,7 +68,7 @@ export async function attachStream(request: AttachRequest): Promise<void> {
 
 function startInput({ io, streams, stdin }: AttachRequest): InputPump | undefined {
   if (streams.stdin === undefined) return undefined;
-  if (stdin) return pumpInput(streams.stdin, () => io.openStdin());
+  if (stdin) return pumpInput(streams.stdin, () => io.openStdin(), io.drained);
   streams.stdin.resume();
   return undefined;
 }

@@ -52,7 +52,7 @@ export async function execStream(request: ExecStreamRequest): Promise<number> {
   });
   for (const pump of pumps) pump.start();
   if (streams.stdin !== undefined) {
-    const input = cleanUp.use(pumpInput(streams.stdin, () => fifos.openStdin()));
+    const input = cleanUp.use(pumpInput(streams.stdin, () => fifos.openStdin(), exec.exited));
     void input.ended.then(() =>
       quietly(exec, "close the input", () => request.shim.closeIo(request.containerId, execId)),
     );
