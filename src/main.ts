@@ -21,10 +21,10 @@ async function serve({ configPath, mayBeAbsent }: ServeOptions): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
   const config = readConfig(configPath, { mayBeAbsent });
   // Loaded here, for the other commands are done before the agent's parts would be.
-  const { runAgent } = await import("./serve.ts");
+  const [{ runAgent }, { endProcess }] = await Promise.all([import("./serve.ts"), import("./system/end-process.ts")]);
   await runAgent(config, version, stop.signal);
   // Connections to shims stay open to the end: closing them one by one would look as if the shims were lost.
-  process.exit(0);
+  endProcess(0);
 }
 
 process.exitCode = await runProgram({ version, defaultConfigPath, defaultConfigText, serve, readConfig }, process.argv);

@@ -56,9 +56,12 @@ export class UsageReader implements AsyncDisposable {
     return (await within(`Measuring "${directory}"`, measureTimeoutMs, answer)) as TreeUsage | undefined;
   }
 
-  /** Ends the thread; what was asked fails. */
+  /** Ends the thread; what takes longer than a short reading fails. */
   async [Symbol.asyncDispose](): Promise<void> {
+    // A thread that is ended while it loads the library of system calls takes the process with it: it answers first.
+    const loaded = this.#worker === undefined || this.#closed ? undefined : this.read([]);
     this.#closed = true;
+    await loaded?.catch(() => undefined);
     await this.#worker?.terminate();
   }
 

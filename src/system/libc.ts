@@ -41,6 +41,7 @@ export const libc = {
   recv: lib.func("long recv(int fd, _Out_ uint8_t *buf, size_t len, int flags)"),
   /** Only for descriptors these bindings made: Node keeps books on its own. */
   close: lib.func("int close(int fd)"),
+  _exit: lib.func("void _exit(int status)"),
   setsockopt: lib.func("int setsockopt(int fd, int level, int name, const void *value, uint32_t len)"),
   getsockopt: lib.func("int getsockopt(int fd, int level, int name, _Out_ void *value, _Inout_ void *len)"),
   syncfs: lib.func("int syncfs(int fd)"),
