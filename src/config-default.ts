@@ -29,7 +29,7 @@ shim = "containerd-shim-runc-v2"
 binary = "crun"
 
 [images]
-snapshotter = "auto"                 # "overlay", "erofs" (Linux 6.12); "auto" chooses overlay for now
+snapshotter = "auto"                 # "overlay", "erofs"; "auto": erofs where it works (Linux 6.12)
 parallel_layers = 0                  # 0: from the cores
 durable = true                       # syncfs before an image is recorded as present
 [images.gc]                          # removes images that no container uses, the longest unused first

@@ -81,7 +81,7 @@ export async function runAgent(config: Config, version: string, stop: AbortSigna
     parts.use(lockFile(join(directory, "lock")));
   }
   const database = parts.use(Database.open(join(config.root, "records.db")));
-  const snapshotter = chooseSnapshotter(config.images.snapshotter, config.root);
+  const snapshotter = chooseSnapshotter(config.images.snapshotter, config.root, log);
   const manifests = parts.use(await ManifestDirectory.open({ directory: config.manifests.dir, log }));
   const acrConfiguration = () => manifests.current.acrConfiguration;
   const credentialSources = openCredentialSources(config.registry, acrConfiguration, parts);

@@ -48,7 +48,7 @@ export function writeAgentConfig(instance: TestInstance, settings: AgentSettings
         },
       ],
     },
-    // For a run of tests that ask for none.
+    // For a run of all tests with the one that "auto" does not choose here.
     images: { snapshotter: process.env["PODLING_TEST_SNAPSHOTTER"] ?? "auto" },
     manifests: { dir: join(instance.scratch, "manifests.d") },
     ...(settings.network && { network: settings.network(instance) }),
