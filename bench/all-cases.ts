@@ -10,6 +10,7 @@ import { statsCase } from "./stats-case.ts";
 export const allCases: readonly BenchCase[] = [
   pullCase("pull-one", "cold pull of an image of Debian packages, all files in one gzip layer", "large-one"),
   pullCase("pull-ten", "cold pull of the same files in ten gzip layers", "large-ten"),
+  pullCase("pull-small", "cold pull of 100,000 files of 256 bytes in one gzip layer", "many-small", 0.15),
   podCase("runc"),
   podCase("crun"),
   execCase("runc"),

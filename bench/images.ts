@@ -12,9 +12,10 @@ import {
   type Layer,
 } from "../test/support/oci-image.ts";
 import { pushImage } from "../test/support/push-image.ts";
+import type { TarEntry } from "../test/support/tar-writer.ts";
 import { cache, registryName } from "./place.ts";
 
-const names = ["large-one", "large-ten", "pod", "pause"] as const;
+const names = ["large-one", "large-ten", "many-small", "pod", "pause"] as const;
 export type ImageName = (typeof names)[number];
 
 /** An image in the registry. */
@@ -36,6 +37,8 @@ const builders: Readonly<Record<ImageName, () => Promise<Image>>> = {
   "large-one": async () => imageOf([await buildDebianLayersAsOne(largeImage)]),
   /** The same files in ten. */
   "large-ten": async () => imageOf(await buildDebianLayers(largeImage)),
+  /** Where making files costs most: a hundred thousand of them, of 256 bytes. */
+  "many-small": async () => imageOf([await buildLayer(smallFiles(1000, 100))]),
   pod: async () => imageOf([await busyboxLayer()], { Cmd: ["/bin/sleep", "86400"] }),
   pause: async () => imageOf([await pauseLayer()], { Entrypoint: ["/pause", "-P"] }),
 };
@@ -69,6 +72,17 @@ export async function provideImages(host: string, tell: (line: string) => void):
 
 function imageOf(layers: readonly Layer[], config: ImageProcess = {}): Image {
   return buildImage({ layers, config });
+}
+
+function smallFiles(directories: number, filesInEach: number): readonly TarEntry[] {
+  const bytes = 256;
+  return Array.from({ length: directories }, (_, directory) => [
+    { name: `${directory}/`, type: "directory" as const },
+    ...Array.from({ length: filesInEach }, (_unused, file) => ({
+      name: `${directory}/${file}`,
+      body: `${directory} ${file} `.padEnd(bytes, "x"),
+    })),
+  ]).flat();
 }
 
 /** What containerd keeps a pod's namespaces with: Debian's static catatonit, which can do nothing but wait. */

@@ -78,7 +78,7 @@ async function compare(settings: Settings): Promise<void> {
   const sides: Sides = [await startPodling(settings.snapshotter), await startContainerd()];
   const facts = await readMachine(sides, storage, settings.snapshotter);
   process.stdout.write(indented(alignCells([...facts])));
-  for (const { reference, layers, sizeBytes } of [images["large-one"], images["large-ten"]]) {
+  for (const { reference, layers, sizeBytes } of [images["large-one"], images["large-ten"], images["many-small"]]) {
     tell(`${reference}: ${layers === 1 ? "one layer" : `${layers} layers`}, ${sizeText(sizeBytes)} compressed`);
   }
   const bench: Bench = { sides, images, settings, signal: interrupt.signal, tell };
