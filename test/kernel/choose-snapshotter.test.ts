@@ -51,7 +51,10 @@ describe.skipIf(cannotRun())("chooseSnapshotter()", () => {
       );
       expect(left()).toEqual([]);
       expect(choose("overlay")).toBe("overlay");
-      expect(choose("auto")).toBe("overlay");
+      const said: string[] = [];
+      const told = { ...log, info: (_fields: object, message: string) => void said.push(message) };
+      expect(chooseSnapshotter("auto", root, told)).toBe("overlay");
+      expect(said).toEqual(["EROFS can't be mounted from files here: layers are kept as directories"]);
     } finally {
       await unmount(root);
     }
