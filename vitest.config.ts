@@ -1,14 +1,39 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/support/longest-first.ts";
+
+/** Files that need the machine to themselves: fixed host ports, rates and times that are compared, the disk's free space. */
+const alone = [
+  "test/conformance/*.test.ts",
+  "test/cri/hung-shims.test.ts",
+  "test/cri/image-gc.test.ts",
+  "test/faults/isolation.test.ts",
+  "test/kernel/bandwidth.test.ts",
+];
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    globalSetup: ["test/support/global-setup.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // The host's mounts, links and cgroups are shared by the kernel-facing tests, so files run one after another.
-    fileParallelism: false,
     pool: "forks",
+    globalSetup: ["test/support/global-setup.ts"],
     reporters: process.env["CI"] ? ["default", ["json", { outputFile: ".cache/test-results.json" }]] : ["default"],
+    sequence: { sequencer: LongestFirst },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "together",
+          include: ["test/**/*.test.ts"],
+          exclude: alone,
+          // They own what their instance's name marks and wait more than they compute.
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: "alone", include: alone, fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });

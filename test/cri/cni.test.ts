@@ -1,4 +1,3 @@
-import { randomInt } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
@@ -6,6 +5,7 @@ import { formatIp, parseIp } from "../../src/common/ip-address.ts";
 import type { PodSandboxConfig } from "../../src/generated/runtime/v1/PodSandboxConfig.ts";
 import { AgentBridge, debianPlugins, lacksPlugins } from "../support/cni-network.ts";
 import { output } from "../support/command.ts";
+import { hostPort } from "../support/own-numbers.ts";
 import { execOutput, podConfig, runContainer } from "../support/requests.ts";
 import { cannotRun } from "../support/requirements.ts";
 import { useWorld } from "../support/world.ts";
@@ -57,7 +57,7 @@ describe.skipIf(unable)("a pod on a CNI network", () => {
   const page = async (host: string) => (await fetch(`http://${host}/index.html`)).text();
 
   test("has an address of each family, its host port and its bandwidth until it is stopped", async () => {
-    const port = randomInt(61_000, 65_000);
+    const port = hostPort();
     const pod = {
       annotations: { "kubernetes.io/ingress-bandwidth": "80M", "kubernetes.io/egress-bandwidth": "40M" },
       port_mappings: [{ host_port: port, container_port: 80 }],
@@ -138,9 +138,7 @@ describe.skipIf(unable)("a pod on a CNI network", () => {
     // After the last of four plugins: everything is set up, and nobody has written down what.
     await agent.stop();
     await agent.start("net.cni-plugin-added:4");
-    const config = crictl.file(
-      podConfig(world(), { port_mappings: [{ host_port: randomInt(61_000, 65_000), container_port: 80 }] }),
-    );
+    const config = crictl.file(podConfig(world(), { port_mappings: [{ host_port: hostPort(), container_port: 80 }] }));
     await crictl.refused("runp", config);
     await agent.ended();
     expect(bridge.network.addresses().length).toBe(2);

@@ -1,5 +1,5 @@
-import { randomInt } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { hostPort } from "../support/own-numbers.ts";
 import { podConfig, runContainer } from "../support/requests.ts";
 import { cannotRun } from "../support/requirements.ts";
 import { useWorld } from "../support/world.ts";
@@ -13,7 +13,7 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc"))("host ports", ()
 
   test("lead to a pod until it is stopped, also past the agent's death", async () => {
     const { agent, client, crictl } = world();
-    const port = randomInt(61_000, 65_000);
+    const port = hostPort();
     const pod = { port_mappings: [mapping(port)] };
     const { podId } = await runContainer(world(), server, { pod });
     await expect.poll(() => page(port).catch(String), { timeout: 10_000 }).toBe("hello\n");

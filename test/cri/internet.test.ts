@@ -1,15 +1,15 @@
-import { randomInt } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { connectFrom } from "../kernel/network-bed.ts";
 import { FakeInternet, NetworkServers } from "../kernel/network-servers.ts";
 import { eventually } from "../support/eventually.ts";
+import { outsideRange } from "../support/own-numbers.ts";
 import { podConfig, runContainer } from "../support/requests.ts";
 import { cannotRun } from "../support/requirements.ts";
 import type { TestInstance } from "../support/test-instance.ts";
 import { useWorld } from "../support/world.ts";
 
 const key = (name: string) => `k8s.aliyun.com/${name}`;
-const range = `198.19.${randomInt(0, 256)}`;
+const range = outsideRange();
 
 function network(instance: TestInstance): object {
   const vpc = "vpc-default";

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { Agent } from "../support/agent.ts";
 import { runCommand } from "../support/command.ts";
+import { outsideRange } from "../support/own-numbers.ts";
 import { podConfig } from "../support/requests.ts";
 import { cannotRun } from "../support/requirements.ts";
 import type { TestInstance } from "../support/test-instance.ts";
@@ -11,7 +11,7 @@ import { useWorld } from "../support/world.ts";
 
 const program = join(import.meta.dirname, "../../bin/podling");
 const key = (name: string) => `k8s.aliyun.com/${name}`;
-const range = `198.19.${randomInt(0, 256)}`;
+const range = outsideRange();
 
 function network(instance: TestInstance): object {
   const vpc = "vpc-default";

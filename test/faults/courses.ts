@@ -1,8 +1,9 @@
-import { randomBytes, randomInt } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { status as Code } from "@grpc/grpc-js";
 import { busyboxLayer } from "../support/busybox-image.ts";
 import { buildImage, buildLayer } from "../support/oci-image.ts";
+import { hostPort } from "../support/own-numbers.ts";
 import { type PushedImage, pushImage } from "../support/push-image.ts";
 import { containerConfig, podConfig } from "../support/requests.ts";
 import { stopShim } from "../support/stop-shim.ts";
@@ -23,7 +24,7 @@ export async function liveThrough(world: World, caller: PersistentCaller, course
   expectEqual((await caller.call((client) => client.call("PullImage", pullRequest))).image_ref, image.id);
 
   const linux = linuxOf(course);
-  const port_mappings = course === "published" ? [{ host_port: randomInt(61_000, 65_000), container_port: 80 }] : [];
+  const port_mappings = course === "published" ? [{ host_port: hostPort(), container_port: 80 }] : [];
   const pod = podConfig(world, { linux, port_mappings, ...(course === "limited" && { annotations: limits }) });
   const run = await caller.call((client) => client.call("RunPodSandbox", { config: pod }));
   const podId = run.pod_sandbox_id;

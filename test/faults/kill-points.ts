@@ -167,3 +167,11 @@ export const killPoints: Readonly<Record<string, Course>> = {
   "net.router-unlinked": "host",
   "net.router-removed": "host",
 };
+
+/** A failpoint and the course that passes it. */
+export type KillPoint = readonly [name: string, course: Course];
+
+/** The failpoints that any of the courses passes. */
+export function pointsOn(...courses: readonly Course[]): readonly KillPoint[] {
+  return Object.entries(killPoints).filter(([, course]) => courses.includes(course));
+}

@@ -1,6 +1,6 @@
-import { randomInt } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { SecurityGroup } from "../../src/manifests/security-group.ts";
+import { outsideRange } from "../support/own-numbers.ts";
 import { NetworkBed, randomSettings } from "./network-bed.ts";
 import { FakeInternet } from "./network-servers.ts";
 import { throughput } from "./throughput.ts";
@@ -38,7 +38,7 @@ describe("bandwidth", () => {
 
   test("of an EIP holds to and from the internet within 10 %, and not inside the VPC", async () => {
     const limit = 20;
-    const range = `198.19.${randomInt(0, 256)}`;
+    const range = outsideRange();
     await using bed = new NetworkBed({
       ...randomSettings(),
       securityGroups: [open],

@@ -1,9 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import { newId } from "../../src/common/ids.ts";
 import type { HostPort } from "../../src/network/host-port.ts";
+import { hostPort, outsideRange } from "../support/own-numbers.ts";
 import { connectFrom, NetworkBed, pythonServer, randomSettings } from "./network-bed.ts";
 
 const servers: ChildProcess[] = [];
@@ -19,7 +19,6 @@ async function serve(netns: string, address: string, port: number): Promise<void
 }
 
 /** Above the range that the kernel gives to clients, so that nobody has it by accident. */
-const freePort = () => randomInt(61_000, 65_000);
 const tcp = (hostPort: number, hostIp = ""): HostPort => ({ protocol: "tcp", hostPort, containerPort: 8080, hostIp });
 
 /** A machine beside the host, with addresses of both families. */
@@ -27,7 +26,7 @@ async function neighbour(
   use: (netns: string, host4: string, client4: string, host6: string) => Promise<void>,
 ): Promise<void> {
   const name = `nth${newId().slice(0, 8)}`;
-  const net = `198.19.${randomInt(0, 256)}`;
+  const net = outsideRange();
   const net6 = `fd${newId().slice(0, 2)}:${newId().slice(0, 4)}:${newId().slice(0, 4)}`;
   const run = (...argv: readonly string[]) => execFileSync("ip", argv);
   try {
@@ -58,7 +57,7 @@ describe("host ports", () => {
     "lead to the pod from the host and from outside, NAT gateway %j",
     async (natGateway) => {
       await using bed = await startedBed(natGateway);
-      const port = freePort();
+      const port = hostPort();
       const before = ruleset(bed);
       const pod = await bed.addPod({}, [tcp(port)]);
       const [other, bystander] = [await bed.addPod(), await bed.addPod()];
@@ -92,7 +91,7 @@ describe("host ports", () => {
 
   test("of one address are there only, and conflicts name who has the port", async () => {
     await using bed = await startedBed(true);
-    const port = freePort();
+    const port = hostPort();
     const [a, b] = [await bed.addPod({}, [tcp(port, "127.0.0.1")]), await bed.addPod({}, [tcp(port, "127.0.0.2")])];
     await serve(a.netns, a.network.ipv4, 8080);
     await serve(b.netns, b.network.ipv4, 8080);
@@ -109,7 +108,7 @@ describe("host ports", () => {
 
   test("stay through the end of an agent and come back when somebody removed them", async () => {
     const first = await startedBed(true);
-    const port = freePort();
+    const port = hostPort();
     const pod = await first.addPod({}, [tcp(port)]);
     await serve(pod.netns, pod.network.ipv4, 8080);
     await first.vpc.stop();
@@ -136,6 +135,6 @@ describe("host ports", () => {
     await using bed = new NetworkBed(both);
     await bed.vpc.start(bed.live);
     const annotations = { "k8s.aliyun.com/eci-vswitch": "vsw-far" };
-    await expect(bed.addPod(annotations, [tcp(freePort())])).rejects.toThrow(/"vpc-far".*"vpc-t"/);
+    await expect(bed.addPod(annotations, [tcp(hostPort())])).rejects.toThrow(/"vpc-far".*"vpc-t"/);
   });
 });

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { SecurityGroup } from "../../src/manifests/security-group.ts";
 import type { NetworkSettings } from "../../src/network/vpc-config.ts";
+import { outsideRange } from "../support/own-numbers.ts";
 import { connectFrom, NetworkBed, randomInstance, randomSettings } from "./network-bed.ts";
 import { FakeInternet, NetworkServers } from "./network-servers.ts";
 
@@ -14,8 +15,6 @@ const port = 8080;
 /** ENETUNREACH */
 const unreachable = "failed 101";
 const dropped = "failed timeout";
-/** Of the benchmark range, so that nobody has it, and another for each test. */
-const pool = () => `198.19.${randomInt(0, 256)}`;
 
 const web: SecurityGroup = {
   id: "sg-web",
@@ -53,7 +52,7 @@ describe("the NAT gateway", () => {
     const [vpc, vswitch] = [settings.vpcs[0], settings.vswitches[0]];
     if (vpc === undefined || vswitch === undefined) throw new Error("no settings");
     const prefix = vswitch.cidr.split(".").slice(0, 3).join(".");
-    const eip = `${pool()}.9`;
+    const eip = `${outsideRange()}.9`;
     const part = (id: string, cidr: string) => ({ ...vswitch, id, cidr, ipv6Cidr: "" });
     await using bed = await startedBed({
       vpcs: [
@@ -99,7 +98,7 @@ describe("the NAT gateway", () => {
 
 describe("an EIP", () => {
   test("is the pod's address to the internet in both directions, as far as its security groups let in; released with the pod", async () => {
-    const range = pool();
+    const range = outsideRange();
     await using bed = await startedBed({
       ...randomSettings(),
       securityGroups: [web],
@@ -159,7 +158,7 @@ describe("an EIP", () => {
   test("outlives the agent: after a restart it leads to its pod, though its route and the host's rules were lost", async () => {
     const directory = mkdtempSync(join(tmpdir(), "podling-net-"));
     directories.push(directory);
-    const range = pool();
+    const range = outsideRange();
     const settings = {
       ...randomSettings(),
       securityGroups: [web],
@@ -205,7 +204,7 @@ describe("an EIP", () => {
 
 describe("two agents", () => {
   test("don't lead the same address to two routers: the second does not start", async () => {
-    const range = pool();
+    const range = outsideRange();
     const eipPools = [{ id: "pippool-a", cidr: `${range}.0/24`, isp: "BGP" as const }];
     await using one = await startedBed({ ...randomSettings(), eipPools });
     await one.addPod({ [key("eci-with-eip")]: "true" });

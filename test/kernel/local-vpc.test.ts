@@ -1,8 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import { newId } from "../../src/common/ids.ts";
+import { outsideRange } from "../support/own-numbers.ts";
 import { connectFrom, NetworkBed, pythonServer, randomSettings } from "./network-bed.ts";
 
 /** ENETUNREACH, EHOSTUNREACH: what a program in the pod sees. */
@@ -28,7 +28,7 @@ function inside(netns: string, ...argv: readonly string[]): string {
 /** A namespace that plays the internet, reached through the host. */
 async function fakeInternet(use: (address: string, netns: string) => Promise<void>): Promise<void> {
   const name = `nti${newId().slice(0, 8)}`;
-  const net = `198.18.${randomInt(0, 256)}`;
+  const net = outsideRange();
   const run = (...argv: readonly string[]) => execFileSync("ip", argv);
   try {
     run("netns", "add", name);

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import { newId } from "../../src/common/ids.ts";
 import type { HostPort } from "../../src/network/host-port.ts";
 import { debianPlugins, lacksPlugins, newPlugins } from "../support/cni-network.ts";
 import { eventually } from "../support/eventually.ts";
+import { hostPort } from "../support/own-numbers.ts";
 import { cannotRun } from "../support/requirements.ts";
 import { connectFrom, pythonServer } from "./network-bed.ts";
 import { type BedPod, bridgeKind, localVpcKind, ProviderBed } from "./provider-bed.ts";
@@ -27,7 +27,6 @@ async function serve({ netns }: BedPod, address: string): Promise<void> {
 const reaches = (connect: () => string) => expect.poll(connect, { timeout: 15_000 }).toMatch(/^saw/);
 
 /** Above the range that the kernel gives to clients, so that nobody has it by accident. */
-const freePort = () => randomInt(61_000, 65_000);
 const tcp = (hostPort: number): HostPort => ({ protocol: "tcp", hostPort, containerPort: port, hostIp: "" });
 const inside = (netns: string, ...argv: readonly string[]) =>
   execFileSync("ip", ["netns", "exec", netns, ...argv], { encoding: "utf8" });
@@ -131,7 +130,7 @@ describe.each(kinds)("network provider $name", ({ make, unable }) => {
 
     test("opens host ports to the pod that asked first, and closes them with it", async () => {
       await using bed = await ProviderBed.started(make());
-      const number = freePort();
+      const number = hostPort();
       const pod = await bed.addPod({ hostPorts: [tcp(number)] });
       const [ipv4] = addressesOf(pod);
       await serve(pod, ipv4);
@@ -151,7 +150,7 @@ describe.each(kinds)("network provider $name", ({ make, unable }) => {
       "keeps pods' networks over its end (a clean one: %j) and knows them after it",
       async (stop) => {
         await using bed = await ProviderBed.started(make());
-        const number = freePort();
+        const number = hostPort();
         const pod = await bed.addPod({ hostPorts: [tcp(number)] });
         const [ipv4, ipv6] = addressesOf(pod);
         await serve(pod, ipv4);
@@ -170,7 +169,7 @@ describe.each(kinds)("network provider $name", ({ make, unable }) => {
 
     test("takes away at its start what pods without a record have, and their namespaces", async () => {
       await using bed = await ProviderBed.started(make());
-      const [gone, staying] = [await bed.addPod({ hostPorts: [tcp(freePort())] }), await bed.addPod()];
+      const [gone, staying] = [await bed.addPod({ hostPorts: [tcp(hostPort())] }), await bed.addPod()];
       bed.live.delete(gone.id);
       await bed.restart();
       const left = await eventually("the lost pod's network to go", async () => {

@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { newId } from "../../src/common/ids.ts";
+import { outsideRange } from "../support/own-numbers.ts";
 import { pythonServer } from "./network-bed.ts";
 
 /** Servers of a test, each of which tells its callers the address it saw. */
@@ -24,7 +25,7 @@ export class NetworkServers implements Disposable {
 /** A namespace that plays the internet: one address, reached through the host. */
 export class FakeInternet implements Disposable {
   readonly netns = `nti${newId().slice(0, 8)}`;
-  readonly #net = `198.18.${randomInt(0, 256)}`;
+  readonly #net = outsideRange();
   readonly #net6 = `2001:db8:${randomInt(1, 0xffff).toString(16)}`;
   readonly address = `${this.#net}.9`;
   readonly ipv6 = `${this.#net6}::9`;

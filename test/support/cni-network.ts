@@ -100,11 +100,11 @@ export class BridgeNetwork implements AsyncDisposable {
 
   async #removeRules(program: (typeof tables)[number]): Promise<void> {
     const rules = (await output([`${program}-save`])).split("\n").filter((line) => line.includes(this.name));
-    const jumps = rules.map((line) => /^-A (POSTROUTING|CNI-HOSTPORT-\w+) .* -j (CNI-[\w-]+)$/.exec(line));
-    for (const [, from = "", chain = ""] of jumps.filter((match) => match !== null)) {
-      const numbered = (await output([program, "-t", "nat", "-L", from, "--line-numbers", "-n"])).split("\n");
-      const number = numbered.find((line) => line.includes(chain))?.split(" ")[0] ?? "";
-      await runCommand([program, "-t", "nat", "-D", from, number]);
+    for (const rule of rules.map(wordsOf).filter(([, from = ""]) => /^(POSTROUTING|CNI-HOSTPORT-\w+)$/.test(from))) {
+      const chain = rule[rule.indexOf("-j") + 1] ?? "";
+      if (!chain.startsWith("CNI-")) continue;
+      // Named by its words: its number changes while others add and delete rules.
+      await runCommand([program, "-t", "nat", "-D", ...rule.slice(1)]);
       await runCommand([program, "-t", "nat", "-F", chain]);
       await runCommand([program, "-t", "nat", "-X", chain]);
     }
@@ -120,6 +120,12 @@ export class BridgeNetwork implements AsyncDisposable {
 const tables = ["iptables", "ip6tables"] as const;
 /** Of the bridge plugin, as against the portmap plugin's, which have a word before their hash. */
 const masquerading = /^-A (?:POSTROUTING .* -j )?CNI-[0-9a-f]{24}(?: |$)/;
+
+/** The arguments a rule was saved as. */
+function wordsOf(rule: string): readonly string[] {
+  const words = rule.matchAll(/"((?:\\.|[^"\\])*)"|(\S+)/g);
+  return [...words].map(([, quoted, plain = ""]) => quoted?.replaceAll(/\\(.)/g, "$1") ?? plain);
+}
 
 /** How the bandwidth plugin names the device of a pod's outgoing limit. */
 function hashedName(text: string): string {
