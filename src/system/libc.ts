@@ -79,10 +79,13 @@ export const RESOLVE_BENEATH = 0x08;
 export const RESOLVE_IN_ROOT = 0x10;
 
 const SYS_openat2 = 437;
+/** A try takes microseconds and fails by a rename or mount within them: so many in a row are somebody's attack. */
+const openat2Tries = 10_000;
 const openHow = Buffer.alloc(24);
 
 /**
- * openat2(2): opens a path with the root directory as an absolute boundary (or as `resolve` says).
+ * openat2(2): opens a path with the root directory as an absolute boundary (or as `resolve` says). A path with ".." is
+ * tried again when the kernel can't tell where that led, because something was renamed or mounted on the machine meanwhile.
  * @param rootFd directory descriptor that ".." and absolute links can't leave
  * @returns a descriptor the caller closes
  * @throws SystemError
@@ -97,6 +100,11 @@ export function openat2(
   openHow.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
   openHow.writeBigUInt64LE(BigInt(mode), 8);
   openHow.writeBigUInt64LE(BigInt(resolve), 16);
-  const result = Number(libc.openat2(SYS_openat2, rootFd, cString(path), openHow, openHow.length));
+  const name = cString(path);
+  let result = -1;
+  for (let tries = 0; tries < openat2Tries; tries++) {
+    result = Number(libc.openat2(SYS_openat2, rootFd, name, openHow, openHow.length));
+    if (result >= 0 || koffi.errno() !== os.errno.EAGAIN) break;
+  }
   return check(result, `open ${JSON.stringify(Buffer.from(path).toString("latin1").slice(0, 300))} in its root`);
 }
