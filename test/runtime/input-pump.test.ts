@@ -24,27 +24,32 @@ describe("pumpInput()", () => {
     input.end(text);
     return input;
   };
+  /** Reads from the start: Node drops what nobody has asked for when the process ends. */
+  const outputOf = async (program: string, ...args: readonly string[]) => {
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const chunks: Buffer[] = [];
+    child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+    await once(child, "close");
+    return Buffer.concat(chunks).toString();
+  };
   const never = new Promise<never>(() => undefined);
 
   test("loses nothing when the reader comes later than the writer", async () => {
     let refusals = 0;
-    let reader: ReturnType<typeof spawn> | undefined;
+    let read: Promise<string> | undefined;
     const open = () => {
       try {
         return openFifoWriter(path);
       } catch (error) {
         refusals++;
         // Only now is there somebody who reads.
-        reader ??= spawn("cat", [path], { stdio: ["ignore", "pipe", "inherit"] });
+        read ??= outputOf("cat", path);
         throw error;
       }
     };
     using pump = pumpInput(saying("all of it"), open, never);
     expect(await pump.ended).toBe("ended");
-    const chunks: Buffer[] = [];
-    reader?.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
-    if (reader !== undefined) await once(reader, "close");
-    expect(Buffer.concat(chunks).toString()).toBe("all of it");
+    expect(await read).toBe("all of it");
     expect(refusals).toBeGreaterThan(0);
   });
 
