@@ -1,3 +1,4 @@
+import { status } from "@grpc/grpc-js";
 import { type Command, InvalidArgumentError } from "commander";
 import { AgentError } from "../common/errors.ts";
 import type { DeleteImageCacheResponse__Output } from "../generated/podling/v1/DeleteImageCacheResponse.ts";
@@ -140,7 +141,13 @@ function addRemove(caches: Command): void {
       using client = new AgentClient(address);
       for (const name of names) {
         // To the agent what is missing is deleted; to whoever typed a name wrongly it is not.
-        await client.ask<ImageCache__Output>((done) => client.admin.GetImageCache({ image_cache: name }, soon(), done));
+        await client.ask<unknown>((done) =>
+          client.admin.GetImageCache({ image_cache: name }, soon(), (error) => {
+            // One whose record can't be read is there, and may be given up.
+            if (error === null || error.code === status.DATA_LOSS) done(null, name);
+            else done(error);
+          }),
+        );
         const deadline = Date.now() + deletionTimeoutMs;
         await client.ask<DeleteImageCacheResponse__Output>((done) =>
           client.admin.DeleteImageCache({ image_cache: name }, { deadline }, done),

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { AgentError, errorText, hasCode } from "../common/errors.ts";
 import { type Digest, newId } from "../common/ids.ts";
+import { Quarantine } from "../state/quarantine.ts";
 import { RecordTable } from "../state/record-table.ts";
 import { defaultLimits } from "./blob-source.ts";
 import { cacheStore, type PullTaker } from "./caches/cache-store.ts";
@@ -126,6 +127,7 @@ export class Images implements AsyncDisposable {
     });
     this.caches = new ImageCaches({
       table: new RecordTable(database, "image_caches", decodeImageCache),
+      quarantine: new Quarantine(join(rootDirectory, "quarantine")),
       transaction: (body) => database.transaction(body),
       store: cacheStore({
         bring: (reference, ...rest) => this.#bring({ reference, pod: noPod }, ...rest),
@@ -379,6 +381,7 @@ export class Images implements AsyncDisposable {
   async #collect(): Promise<void> {
     this.#unmountUnneeded();
     await this.#keeper.collect();
+    if (this.caches.hasUnreadable) return;
     const images = this.#catalogue.list().flatMap((image) => image.contentDigests);
     this.#content.retain(new Set([...images, ...this.#ingests.contents(), ...this.caches.contentDigests()]));
   }

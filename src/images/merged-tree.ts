@@ -1,10 +1,9 @@
-import { ancestorsOf, type BytePath, joinPath, nameOf, parentOf, quotePath } from "../system/byte-path.ts";
+import { ancestorsOf, type BytePath, nameOf, parentOf, quotePath } from "../system/byte-path.ts";
 import { getXattr } from "../system/extended-attributes.ts";
 import { closeFd, type NodeStat, openDirectoryIn, readLinkAt, statAt, statFd } from "../system/root-directory.ts";
 import { opaqueXattr } from "./finish-layer.ts";
+import { followLinks } from "./follow-links.ts";
 import { invalidLayer } from "./layer-error.ts";
-
-const maxLinks = 40;
 
 /**
  * A staged layer above the layers below it, as lookups see them: the layer's own node wins, and its opaque directories
@@ -39,36 +38,9 @@ export class MergedTree {
     this.#opaque.clear();
   }
 
-  /**
-   * Follows a path as a process in the container would, "/" and ".." bounded by the root.
-   * @param path may lead through links
-   * @param followLast whether a link at its end is followed
-   * @returns the path without links; its last components may not exist
-   * @throws AgentError InvalidArgument when a file stands where a directory must be, or links go round
-   */
+  /** The path without links: {@link followLinks} through what this tree has. */
   resolve(path: BytePath, followLast: boolean): BytePath {
-    const pending = path.split("/").reverse();
-    let at: BytePath = "";
-    let links = 0;
-    for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-      if (name === "" || name === ".") continue;
-      if (name === "..") {
-        at = parentOf(at);
-        continue;
-      }
-      const next = joinPath(at, name);
-      const isLast = pending.length === 0;
-      const target = isLast && !followLast ? undefined : this.#linkTarget(next, isLast);
-      if (target === undefined) {
-        at = next;
-        continue;
-      }
-      links++;
-      if (links > maxLinks) throw invalidLayer(`${quotePath(path)} leads through more than ${maxLinks} symbolic links`);
-      if (target.startsWith("/")) at = "";
-      pending.push(...target.split("/").reverse());
-    }
-    return at;
+    return followLinks(path, followLast, (at, isLast) => this.#linkTarget(at, isLast));
   }
 
   /** The target of the link at a path; undefined for a directory or nothing. */

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Agent } from "../support/agent.ts";
 import { busyboxLayer } from "../support/busybox-image.ts";
@@ -219,6 +220,59 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc"))("image caches", 
     expect(blobs(requests.take()).length).toBeGreaterThan(0);
     expect((await podling("rm", "kept")).exitCode).toBe(1);
   });
+
+  test.each([
+    ["no JSON", (body: string) => body.slice(0, body.length / 2)],
+    ["an unknown phase", (body: string) => body.replace('"phase":"Ready"', '"phase":"dreaming"')],
+    ["empty", () => ""],
+  ])(
+    "whose records can't be read are set aside and keep their layers until they are mended or given up: %s",
+    async (_, damage) => {
+      const { agent } = world;
+      const image = await push("damaged");
+      const { imageCacheId } = await create("damaged", "--image", image.reference);
+      const rewrite = (change: (body: string) => string) => {
+        using database = new DatabaseSync(join(agent.instance.root, "records.db"));
+        const row = database.prepare("SELECT body FROM image_caches WHERE id = ?").get(imageCacheId);
+        const body = String(row?.["body"]);
+        database.prepare("UPDATE image_caches SET body = ? WHERE id = ?").run(change(body), imageCacheId);
+        return body;
+      };
+      const restart = async (change: (body: string) => string) => {
+        await agent.kill();
+        const before = rewrite(change);
+        await agent.start();
+        return before;
+      };
+      const kept = join(agent.instance.root, "quarantine", `image-cache-${imageCacheId}.txt`);
+      try {
+        const sound = await restart(damage);
+        expect(readFileSync(kept, "utf8")).toBe(damage(sound));
+        expect(await list()).toEqual([]);
+        expect((await podling("show", imageCacheId)).stderr).toContain("has a record that can't be read");
+        expect((await runCommand([program, "doctor", "--config", agent.configPath])).stdout).toContain(kept);
+        // Another image comes and goes, with all that is collected then.
+        const other = await push("other");
+        await pull(other.reference);
+        await world.crictl.run("rmi", other.id);
+
+        await restart(() => sound);
+        expect(await show("damaged")).toMatchObject({ phase: "Ready", imageCacheId });
+        requests.take();
+        await pull(image.digestReference);
+        expect(requests.take()).toEqual([]);
+        await world.crictl.run("rmi", image.id);
+
+        await restart(damage);
+        expect(await done("rm", imageCacheId)).toBe(`${imageCacheId}\n`);
+        expect((await podling("rm", imageCacheId)).stderr).toContain("No image cache has the id or name");
+        await pull(image.digestReference);
+        expect(blobs(requests.take()).length).toBeGreaterThan(0);
+      } finally {
+        rmSync(join(agent.instance.root, "quarantine"), { recursive: true, force: true });
+      }
+    },
+  );
 
   test("are given to pods that name them, whose images then need no pull", async () => {
     const image = await push("named");

@@ -3,6 +3,7 @@ import { failpoint } from "../../common/failpoint.ts";
 import type { Digest } from "../../common/ids.ts";
 import type { Log } from "../../common/log.ts";
 import type { PullSecrets } from "../../manifests/pull-secret.ts";
+import type { Quarantine } from "../../state/quarantine.ts";
 import type { RegistryCredentials } from "../registry-credentials.ts";
 import { buildImageCache } from "./build-image-cache.ts";
 import { cacheCredentials, secretCredentials } from "./cache-credentials.ts";
@@ -27,8 +28,10 @@ export interface ImageCachesDependencies {
   readonly table: {
     put(id: string, record: ImageCacheRecord): void;
     delete(id: string): void;
-    list(onBad: (id: string, error: unknown) => void): readonly ImageCacheRecord[];
+    list(onBad: (id: string, error: unknown, body: string) => void): readonly ImageCacheRecord[];
   };
+  /** Where records that can't be read are kept for people to look at. */
+  readonly quarantine: Pick<Quarantine, "keep">;
   /** Makes the writes of the body commit together. */
   readonly transaction: (body: () => void) => void;
   readonly store: CacheStore;
@@ -58,6 +61,8 @@ export class ImageCaches implements AsyncDisposable {
   /** Only in memory: an agent that restarts in the middle of a build goes on without them. */
   readonly #credentials = new Map<string, readonly RegistryCredentials[]>();
   readonly #shares = new Map<string, number>();
+  /** Ids of rows that don't decode: they serve nobody, but what they keep is not anybody's to remove. */
+  readonly #unreadable = new Set<string>();
   readonly #listeners = new Set<(cache: ImageCacheView | { readonly id: string; readonly gone: true }) => void>();
   readonly #builds = new Map<string, AbortController>();
   #turn: Promise<void> = Promise.resolve();
@@ -70,19 +75,28 @@ export class ImageCaches implements AsyncDisposable {
 
   /** Fills the memory from the records and holds what they keep, before anything is collected. */
   load(): void {
-    const { table, store, log, nowMs } = this.#deps;
-    const onBad = (id: string, error: unknown) => {
-      log.error({ imageCacheId: id, error: errorText(error) }, "image cache's record can't be read, forgotten");
-      bad.push(id);
-    };
-    const bad: string[] = [];
+    const { table, store, quarantine, log, nowMs } = this.#deps;
     const layers = store.layers();
+    const onBad = (id: string, error: unknown, body: string) => {
+      const kept = quarantine.keep("image-cache", id, body);
+      this.#unreadable.add(id);
+      // Nobody can say which layers are its own.
+      store.hold(holderOf(id), [...layers.keys()]);
+      log.error(
+        { imageCacheId: id, error: errorText(error), kept },
+        "image cache's record can't be read; the layers that are here stay: docs/recovery.md",
+      );
+    };
     for (const record of table.list(onBad)) {
       const whole = withoutLost(record, (chainId) => layers.has(chainId), nowMs());
       if (whole !== record) this.#put(whole);
       else this.#remember(record);
     }
-    for (const id of bad) table.delete(id);
+  }
+
+  /** Whether there are caches that nobody can say the layers and documents of. */
+  get hasUnreadable(): boolean {
+    return this.#unreadable.size > 0;
   }
 
   /** Goes on with what was under way. */
@@ -111,7 +125,7 @@ export class ImageCaches implements AsyncDisposable {
     return this.get(id);
   }
 
-  /** By id or name. @throws AgentError NotFound */
+  /** By id or name. @throws AgentError NotFound, or DataLoss when its record can't be read */
   get(idOrName: string): ImageCacheView {
     return this.#view(this.#require(idOrName));
   }
@@ -126,6 +140,7 @@ export class ImageCaches implements AsyncDisposable {
   async delete(idOrName: string): Promise<void> {
     const record = this.#find(idOrName);
     if (record !== undefined) await this.#remove(record.id, "deleted");
+    else if (this.#unreadable.has(idOrName)) await this.#giveUp(idOrName);
   }
 
   /** Makes the caches of manifests those that the manifests in force ask for. Never throws. */
@@ -282,6 +297,16 @@ export class ImageCaches implements AsyncDisposable {
     failpoint("cache.removed");
   }
 
+  /** Ends the keeping of all that is here for a cache whose record can't be read. */
+  async #giveUp(id: string): Promise<void> {
+    const { table, store, log } = this.#deps;
+    table.delete(id);
+    this.#unreadable.delete(id);
+    store.letGo(holderOf(id));
+    log.info({ imageCacheId: id }, "image cache whose record can't be read was given up");
+    await store.collect();
+  }
+
   #put(record: ImageCacheRecord, together: () => void = () => undefined): void {
     const { transaction, table } = this.#deps;
     this.#remember(record);
@@ -317,6 +342,12 @@ export class ImageCaches implements AsyncDisposable {
   #require(idOrName: string): ImageCacheRecord {
     const record = this.#find(idOrName);
     if (record !== undefined) return record;
+    if (this.#unreadable.has(idOrName)) {
+      throw new AgentError(
+        "DataLoss",
+        `Image cache "${idOrName}" has a record that can't be read: see docs/recovery.md`,
+      );
+    }
     throw new AgentError("NotFound", `No image cache has the id or name ${JSON.stringify(idOrName.slice(0, 253))}`);
   }
 
