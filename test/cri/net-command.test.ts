@@ -62,7 +62,7 @@ describe.skipIf(cannotRun("crictl", "docker-registry", "runc"))("podling net", (
       state: "attached",
       vswitch: "vsw",
       security_groups: ["sg-web"],
-      eip: expect.stringMatching(/^198\.19\./),
+      eip: expect.stringMatching(new RegExp(`^${RegExp.escape(range)}\\.[0-7]$`)),
     });
     expect((await net("enis")).stdout).toMatch(/ENI +POD .*\neni-\S+ +default\/web +attached/);
     expect(await json("vswitches")).toMatchObject([
