@@ -1,4 +1,6 @@
 import type { BenchCase } from "./bench-case.ts";
+import { cacheReadCase } from "./cache-read-case.ts";
+import { cacheStartCase } from "./cache-start-case.ts";
 import { critestCase } from "./critest-case.ts";
 import { densityCase } from "./density-case.ts";
 import { execCase } from "./exec-case.ts";
@@ -11,6 +13,8 @@ export const allCases: readonly BenchCase[] = [
   pullCase("pull-one", "cold pull of an image of Debian packages, all files in one gzip layer", "large-one"),
   pullCase("pull-ten", "cold pull of the same files in ten gzip layers", "large-ten"),
   pullCase("pull-small", "cold pull of 100,000 files of 256 bytes in one gzip layer", "many-small", 0.15),
+  cacheStartCase,
+  cacheReadCase,
   podCase("runc"),
   podCase("crun"),
   execCase("runc"),

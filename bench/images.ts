@@ -13,9 +13,19 @@ import {
 } from "../test/support/oci-image.ts";
 import { pushImage } from "../test/support/push-image.ts";
 import type { TarEntry } from "../test/support/tar-writer.ts";
+import { imageOfLayers } from "./cache-images.ts";
 import { cache, registryName } from "./place.ts";
 
-const names = ["large-one", "large-ten", "many-small", "pod", "pause"] as const;
+const names = [
+  "large-one",
+  "large-ten",
+  "many-small",
+  "cached-100m",
+  "cached-1g",
+  "cached-5g",
+  "pod",
+  "pause",
+] as const;
 export type ImageName = (typeof names)[number];
 
 /** An image in the registry. */
@@ -39,6 +49,9 @@ const builders: Readonly<Record<ImageName, () => Promise<Image>>> = {
   "large-ten": async () => imageOf(await buildDebianLayers(largeImage)),
   /** Where making files costs most: a hundred thousand of them, of 256 bytes. */
   "many-small": async () => imageOf([await buildLayer(smallFiles(1000, 100))]),
+  "cached-100m": () => imageOfLayers(1),
+  "cached-1g": () => imageOfLayers(10),
+  "cached-5g": () => imageOfLayers(50),
   pod: async () => imageOf([await busyboxLayer()], { Cmd: ["/bin/sleep", "86400"] }),
   pause: async () => imageOf([await pauseLayer()], { Entrypoint: ["/pause", "-P"] }),
 };
