@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { status as Code } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
+import { readProcessStat, signalProcess } from "../../src/system/process.ts";
 import { runCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { instanceProcesses, networkPins } from "../support/instance-objects.ts";
@@ -114,7 +115,11 @@ describe.skipIf(cannotRun("docker-registry", "runc"))("an agent whose records ca
     const running = await runContainer(world(), echoing);
     await agent.kill();
     // What a reboot leaves: the records of another boot, and nothing of what they tell.
-    for (const { pid } of instanceProcesses(agent.instance.name)) process.kill(pid, "SIGKILL");
+    for (const { pid } of instanceProcesses(agent.instance.name)) {
+      // A shim's end may take its container's process along before its turn comes.
+      const found = readProcessStat(pid);
+      if (found !== undefined) signalProcess(found, "SIGKILL");
+    }
     await eventually("the processes' end", () => instanceProcesses(agent.instance.name).length === 0);
     rewrite(world(), "sandboxes", (body) => body.replace(/"bootId":"[^"]*"/, '"bootId":"another"'));
     expect(networkPins(agent.instance.name).length).toBeGreaterThan(0);
