@@ -6,6 +6,8 @@ const alone = [
   "test/conformance/*.test.ts",
   "test/cri/hung-shims.test.ts",
   "test/cri/image-gc.test.ts",
+  // Once failed beside others with EACCES at the mount of a mapped root, for a reason not found yet.
+  "test/cri/user-namespaces.test.ts",
   "test/faults/isolation.test.ts",
   "test/kernel/bandwidth.test.ts",
 ];
